@@ -1,0 +1,41 @@
+#include "formats/formats.h"
+
+#include "formats/bf16.h"
+#include "formats/f16.h"
+#include "formats/f32.h"
+#include "formats/q4_0.h"
+#include "formats/q4_1.h"
+#include "formats/q5_0.h"
+#include "formats/q5_1.h"
+#include "formats/q6_k.h"
+#include "formats/q8_0.h"
+
+namespace nibble {
+namespace {
+
+#define NIBBLE_CODEC_kCodec(name) quantize_row_##name, dequantize_row_##name, count_invalid_##name
+#define NIBBLE_CODEC_kOpaque(name) nullptr, nullptr, nullptr
+#define NIBBLE_FORMAT(name, id, values, bytes, codec) \
+  {#name, id, values, bytes, NIBBLE_CODEC_##codec(name)},
+constexpr Format kFormats[] = {
+#include "formats/formats.inc"
+};
+#undef NIBBLE_FORMAT
+
+constexpr size_t kFormatCount = sizeof(kFormats) / sizeof(kFormats[0]);
+
+}  // namespace
+
+const Format* formats(size_t* count) {
+  *count = kFormatCount;
+  return kFormats;
+}
+
+const Format* find_format(uint32_t id) {
+  for (const Format& format : kFormats) {
+    if (format.id == id) return &format;
+  }
+  return nullptr;
+}
+
+}  // namespace nibble

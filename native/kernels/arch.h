@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+
+// Which instruction sets there are, which of them this machine runs, and which one is in use.
+namespace nibble {
+
+// Best first; kGeneric always runs. x86_avx512 means F, BW, DQ, VL; x86_avx2 means AVX2, FMA and
+// F16C.
+enum class Isa { kX86Avx512, kX86Avx2, kArmNeon, kGeneric };
+
+constexpr Isa kAllIsas[] = {Isa::kX86Avx512, Isa::kX86Avx2, Isa::kArmNeon, Isa::kGeneric};
+
+// "x86_avx512", "x86_avx2", "arm_neon", "generic".
+const char* isa_name(Isa isa);
+// By name; false if there is none of that name.
+bool find_isa(const char* name, Isa* isa);
+// Whether the addon has kernels for it and the machine (and its operating system) runs them.
+bool isa_supported(Isa isa);
+// The best that is supported, or the one that NIBBLE_FORCE_ISA names. Throws Error (kArgument)
+// where that name is unknown or not supported here: a forced ISA never falls back quietly.
+Isa isa_in_use();
+
+}  // namespace nibble

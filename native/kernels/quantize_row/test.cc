@@ -1,0 +1,99 @@
+// Every kernel of the family against the scalar reference, byte by byte.
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "kernels/quantize_row/quantize_row.h"
+#include "testing/check.h"
+#include "testing/samples.h"
+
+namespace nibble {
+namespace {
+
+using testing::Random;
+using testing::Sample;
+
+// Blocks in a row: odd numbers, so that no kernel can count on pairs.
+constexpr int64_t kBlockCounts[] = {1, 3, 7};
+
+void test_equal_bytes(const Format& format, Isa isa) {
+  Isa used;
+  const QuantizeRow kernel = find_quantize_row(format, isa, &used);
+  // F32 is a copy, which the reference makes everywhere.
+  CHECK(used == isa || format.id == kIdF32, format.name, static_cast<int64_t>(isa));
+  Random random(format.id + 1);
+  for (const Sample sample : testing::kAllSamples) {
+    for (const int64_t blocks : kBlockCounts) {
+      for (int repeat = 0; repeat < 8; ++repeat) {
+        const int64_t n =
+            blocks * format.values_per_block * (format.values_per_block == 1 ? 37 : 1);
+        const std::vector<float> x = testing::sample_row(sample, random, n);
+        const size_t bytes = static_cast<size_t>(format.bytes(n));
+        // A guard of 64 bytes shows what is written beyond the end.
+        std::vector<uint8_t> expected(bytes + 64, 0xa5);
+        std::vector<uint8_t> actual(bytes + 64, 0xa5);
+        format.quantize_row(x.data(), expected.data(), n);
+        kernel(x.data(), actual.data(), n);
+        CHECK(expected == actual, format.name,
+              static_cast<int64_t>(sample) * 1000 + blocks * 10 + repeat);
+      }
+    }
+  }
+}
+
+// What is not finite never comes this far in a file, but no kernel may crash or hang on it.
+void test_survives_non_finite(const Format& format, Isa isa) {
+  std::vector<float> x(static_cast<size_t>(format.values_per_block * 4), 0.5f);
+  const float bad[] = {NAN, INFINITY, -INFINITY};
+  for (size_t i = 0; i < x.size(); i += 3) x[i] = bad[i % 9 / 3];
+  std::vector<uint8_t> blocks(static_cast<size_t>(format.bytes(static_cast<int64_t>(x.size()))));
+  find_quantize_row(format, isa)(x.data(), blocks.data(), static_cast<int64_t>(x.size()));
+  CHECK(!blocks.empty(), format.name, 0);
+}
+
+void test_round_trip(const Format& format) {
+  Random random(99);
+  const int64_t n = format.values_per_block * 64;
+  const std::vector<float> x = testing::sample_row(Sample::kUniform, random, n);
+  std::vector<uint8_t> blocks(static_cast<size_t>(format.bytes(n)));
+  std::vector<float> y(x.size());
+  format.quantize_row(x.data(), blocks.data(), n);
+  format.dequantize_row(blocks.data(), y.data(), n);
+  // With values up to 1 no step is larger than 1/8 (Q4_0), and a value is at most one step off.
+  float worst = 0.0f;
+  for (size_t i = 0; i < x.size(); ++i) worst = std::fmax(worst, std::fabs(x[i] - y[i]));
+  CHECK(worst <= 0.126f, format.name, static_cast<int64_t>(worst * 1e6f));
+  CHECK(format.count_invalid(blocks.data(), n) == 0, format.name, 0);
+  std::vector<float> zeros(x.size(), 0.0f);
+  format.quantize_row(zeros.data(), blocks.data(), n);
+  format.dequantize_row(blocks.data(), y.data(), n);
+  CHECK(y == zeros, format.name, 0);
+}
+
+void run() {
+  size_t count;
+  const Format* rows = formats(&count);
+  for (const Isa isa : kAllIsas) {
+    if (!isa_supported(isa)) {
+      std::printf("skipped %s: not on this machine\n", isa_name(isa));
+      continue;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      if (!rows[i].has_codec()) continue;
+      test_equal_bytes(rows[i], isa);
+      test_survives_non_finite(rows[i], isa);
+    }
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (rows[i].has_codec()) test_round_trip(rows[i]);
+  }
+}
+
+}  // namespace
+}  // namespace nibble
+
+int main() {
+  nibble::run();
+  return nibble::testing::report();
+}

@@ -1,0 +1,128 @@
+#include "stream/quantize_stream.h"
+
+#include <atomic>
+#include <cmath>
+#include <memory>
+
+#include "base/aligned_buffer.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/workers.h"
+#include "kernels/dequantize_row/dequantize_row.h"
+#include "kernels/quantize_row/quantize_row.h"
+#include "stream/finite.h"
+#include "stream/source_rows.h"
+#include "stream/tiles.h"
+
+namespace nibble {
+namespace {
+
+// A thread's buffers: the source's blocks, their values, the output's blocks.
+struct Buffers {
+  AlignedBuffer source;
+  AlignedBuffer values;
+  AlignedBuffer blocks;
+};
+
+// The kernels of a task, looked up once. Both are null where the bytes are copied as they are.
+struct Kernels {
+  DequantizeRow dequantize = nullptr;
+  QuantizeRow quantize = nullptr;
+};
+
+std::vector<Kernels> find_kernels(const std::vector<Task>& tasks, Isa isa) {
+  std::vector<Kernels> kernels(tasks.size());
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    // The source's values are looked at even where its bytes are copied, as far as the type has a
+    // codec.
+    kernels[i].dequantize = find_dequantize_row(*tasks[i].from, isa);
+    if (tasks[i].from != tasks[i].to) kernels[i].quantize = find_quantize_row(*tasks[i].to, isa);
+  }
+  return kernels;
+}
+
+[[noreturn]] void throw_non_finite(const StreamOptions& options, const Task& task, const Tile& tile,
+                                   const float* values) {
+  int64_t i = 0;
+  while (std::isfinite(values[i])) ++i;
+  const int64_t value = tile.first + i;
+  Error error(ErrorCode::kFormat,
+              task.name + ": the value in row " + std::to_string(value / task.n_per_row) +
+                  ", column " + std::to_string(value % task.n_per_row) + " is " +
+                  (std::isnan(values[i]) ? "NaN" : "infinite") +
+                  "; such weights cannot be quantized, fetch or train the model again");
+  error.path = options.inputs[static_cast<size_t>(task.pieces.front().file)].path;
+  throw error;
+}
+
+class QuantizeStream {
+ public:
+  QuantizeStream(const StreamOptions& options, Job& job)
+      : options_(options),
+        job_(job),
+        inputs_(open_inputs(options.inputs)),
+        output_(File::open_write(options.output)),
+        kernels_(find_kernels(options.tasks, isa_in_use())),
+        tiles_(make_tiles(options.tasks)),
+        tiles_left_(new std::atomic<int64_t>[options.tasks.size()]) {
+    for (size_t i = 0; i < options.tasks.size(); ++i) tiles_left_[i].store(0);
+    for (const Tile& tile : tiles_) tiles_left_[static_cast<size_t>(tile.task)].fetch_add(1);
+  }
+
+  StreamTotals run() {
+    for_each_on_workers<Buffers>(
+        options_.threads, static_cast<int64_t>(tiles_.size()),
+        [this](Buffers& buffers, int64_t i) { run_tile(buffers, tiles_[static_cast<size_t>(i)]); });
+    StreamTotals totals = {0, 0};
+    for (const Task& task : options_.tasks) {
+      totals.bytes_read += task.from->bytes(task.values());
+      totals.bytes_written += task.to->bytes(task.values());
+    }
+    return totals;
+  }
+
+ private:
+  void run_tile(Buffers& buffers, const Tile& tile) {
+    job_.throw_if_cancelled();
+    const size_t index = static_cast<size_t>(tile.task);
+    const Task& task = options_.tasks[index];
+    const Kernels& kernels = kernels_[index];
+    const int64_t source_bytes = task.from->bytes(tile.count);
+    uint8_t* source = buffers.source.reserve<uint8_t>(source_bytes);
+    read_source(inputs_, task, tile.first, tile.count, source);
+
+    const float* values = nullptr;
+    if (kernels.dequantize != nullptr) {
+      float* to = buffers.values.reserve<float>(tile.count);
+      kernels.dequantize(source, to, tile.count);
+      if (count_non_finite(to, tile.count) != 0) throw_non_finite(options_, task, tile, to);
+      values = to;
+    }
+    const uint8_t* blocks = source;
+    if (kernels.quantize != nullptr) {
+      uint8_t* to = buffers.blocks.reserve<uint8_t>(task.to->bytes(tile.count));
+      kernels.quantize(values, to, tile.count);
+      blocks = to;
+    }
+    output_.write(blocks, task.to->bytes(tile.count),
+                  task.output_offset + task.to->bytes(tile.first));
+    job_.add_done(source_bytes);
+    if (tiles_left_[index].fetch_sub(1) == 1) job_.finish_task(tile.task);
+  }
+
+  const StreamOptions& options_;
+  Job& job_;
+  const std::vector<File> inputs_;
+  const File output_;
+  const std::vector<Kernels> kernels_;
+  const std::vector<Tile> tiles_;
+  const std::unique_ptr<std::atomic<int64_t>[]> tiles_left_;
+};
+
+}  // namespace
+
+StreamTotals quantize_stream(const StreamOptions& options, Job& job) {
+  return QuantizeStream(options, job).run();
+}
+
+}  // namespace nibble

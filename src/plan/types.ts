@@ -1,0 +1,30 @@
+import type { FormatName } from "../formats.js";
+import type { MetadataEntry, ModelInfo, TensorInfo } from "../sources/model-info.js";
+import type { RecipeName } from "./recipes.js";
+
+/** What happens to one tensor, and why. */
+export interface PlannedTensor {
+  readonly name: string;
+  /** GGUF order: shape[0] values in a row. */
+  readonly shape: readonly number[];
+  readonly from: FormatName;
+  readonly to: FormatName;
+  /** Bytes of the tensor in the output. */
+  readonly bytes: number;
+  /** In a few words: "recipe", "output as Q6_K", "row of 172 is no multiple of 32 (Q4_0)", "--tensor-type ...". */
+  readonly reason: string;
+}
+
+/** Every decision of a quantization, made from headers alone. */
+export interface QuantizePlan {
+  readonly source: ModelInfo;
+  readonly recipe: RecipeName;
+  readonly tensors: readonly PlannedTensor[];
+  /** The output's metadata, in the order in which it is written. */
+  readonly metadata: readonly MetadataEntry[];
+  /** Things that the user should know: a regex that matched nothing, fallbacks, requantizing. */
+  readonly warnings: readonly string[];
+}
+
+/** The source's tensor of a planned one. */
+export type SourceTensor = TensorInfo;

@@ -1,0 +1,41 @@
+import type { FormatName } from "../formats.js";
+
+/** How far a tensor may be from its source: rmse <= relative * rms(source) + absolute. */
+export interface ErrorLimit {
+  readonly relative: number;
+  readonly absolute: number;
+}
+
+// A block of n values with the largest magnitude a has rms of at least a / sqrt(n), and the error of each of its values
+// is at most a share s of a, so the tensor's rmse is at most s * sqrt(n) times its rms. Shares, with d the step:
+//   Q8_0  d = a/127, half a step                              1/254
+//   Q4_0  d = a/8, a value of the other sign is cut to 7d     1/8       (Q5_0: 1/16)
+//   Q4_1  d = (max - min)/15 <= 2a/15, half a step            1/15      (Q5_1: 1/31)
+//   Q6_K  groups of 16 in super-blocks of 256. The search weighs errors by x^2 and may leave a group's other values
+//         a step of at most a/25 off (the smallest of its trial scales), and a group's scale is rounded to 1/128 of the
+//         largest, which moves a value by up to 32 * A/(32 * 128 * 2); A/sqrt(256) <= rms: 4/25 + 16/256.
+// d and m are rounded to f16, which moves a value by up to 2^-11 of a. Under f16's smallest normal they lose up to 2^-25
+// each, times the largest code: the absolute part.
+const f16Rounding = 2 ** -11;
+const f16HalfSpacing = 2 ** -25;
+
+function block(share: number, values: number, largestCode: number): ErrorLimit {
+  return { relative: (share + f16Rounding) * Math.sqrt(values), absolute: largestCode * f16HalfSpacing };
+}
+
+const limits: Partial<Record<FormatName, ErrorLimit>> = {
+  F32: { relative: 0, absolute: 0 },
+  F16: { relative: f16Rounding, absolute: f16HalfSpacing },
+  BF16: { relative: 2 ** -8, absolute: 2 ** -134 },
+  Q8_0: block(1 / 254, 32, 127),
+  Q4_0: block(1 / 8, 32, 8),
+  Q4_1: block(1 / 15, 32, 16),
+  Q5_0: block(1 / 16, 32, 16),
+  Q5_1: block(1 / 31, 32, 32),
+  Q6_K: block((4 / 25 + 16 / 256) / 16, 256, 127 * 32),
+};
+
+/** The limit of a type that Nibble writes; undefined for one that it only copies (then the bytes are equal). */
+export function errorLimit(from: FormatName, to: FormatName): ErrorLimit | undefined {
+  return from === to ? { relative: 0, absolute: 0 } : limits[to];
+}

@@ -1,0 +1,133 @@
+import { link, mkdir, open, rename, rm, stat, statfs, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { argumentError, ioError, NibbleError } from "../errors.js";
+import type { NativeInput } from "../native/binding.js";
+
+/** The names that an output has on its way: nothing stands under `path` before it is whole and verified. */
+export interface OutputNames {
+  readonly path: string;
+  readonly partial: string;
+  readonly journal: string;
+}
+
+export function outputNames(path: string): OutputNames {
+  return { path, partial: `${path}.partial`, journal: `${path}.partial.journal` };
+}
+
+/**
+ * Refuses an output that exists (without `overwrite`), that is a folder, or that is one of the inputs (always).
+ *
+ * @throws NibbleError ERR_ARGUMENT
+ */
+export async function checkOutput(
+  names: OutputNames,
+  inputs: readonly NativeInput[],
+  overwrite: boolean,
+): Promise<void> {
+  for (const path of [names.path, names.partial]) {
+    const there = await identity(path);
+    if (there === undefined) continue;
+    for (const input of inputs) {
+      if ((await identity(input.path)) === there) {
+        throw argumentError("output", "a file that is not one of the inputs", path);
+      }
+    }
+  }
+  const status = await stat(names.path).catch(() => undefined);
+  if (status?.isDirectory() === true) throw argumentError("output", "a file, not a folder", names.path);
+  if (status !== undefined && !overwrite) {
+    throw argumentError("output", "a file that does not exist yet (--overwrite replaces it)", names.path);
+  }
+}
+
+/** Which file a path leads to, through links, or undefined where there is none. */
+async function identity(path: string): Promise<string | undefined> {
+  const status = await stat(path, { bigint: true }).catch(() => undefined);
+  return status === undefined ? undefined : `${status.dev}:${status.ino}`;
+}
+
+/**
+ * Makes sure that the disk has room for `bytes`, of which a partial output may already hold some.
+ *
+ * @throws NibbleError ERR_IO (ENOSPC) with what is needed and what is there.
+ */
+export async function checkFreeSpace(names: OutputNames, bytes: number): Promise<void> {
+  const folder = dirname(names.path);
+  const space = await statfs(folder).catch(() => undefined);
+  // A file system that does not tell (or tells nonsense) is not a reason to refuse.
+  if (space === undefined || space.blocks === 0) return;
+  const held = await stat(names.partial).catch(() => undefined);
+  const free = space.bavail * space.bsize + (held === undefined ? 0 : (held.blocks ?? 0) * 512);
+  if (free >= bytes) return;
+  throw new NibbleError(
+    "ERR_IO",
+    `${names.path}: needs ${bytes} bytes and the disk has ${free} free (ENOSPC); free some space or choose another output`,
+    { path: names.path, errno: "ENOSPC" },
+  );
+}
+
+/** Opens the partial output at its final length, with its header; keeps what a former run wrote if `resume`. */
+export async function openPartial(
+  names: OutputNames,
+  header: Uint8Array,
+  bytes: number,
+  resume: boolean,
+): Promise<FileHandle> {
+  try {
+    await mkdir(dirname(names.path), { recursive: true });
+    // First the journal goes: it must never speak of a partial output that was begun after it.
+    if (!resume) await rm(names.journal, { force: true });
+    const handle = await open(names.partial, resume ? "r+" : "w+");
+    try {
+      await handle.truncate(bytes);
+      await handle.write(header, 0, header.length, 0);
+      await handle.datasync();
+      return handle;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  } catch (error) {
+    throw ioError(error, names.partial, "write");
+  }
+}
+
+/** Syncs the partial output and gives it its name, which no other file loses unless `overwrite`. */
+export async function publish(names: OutputNames, partial: FileHandle, overwrite: boolean): Promise<void> {
+  try {
+    await partial.sync();
+    if (overwrite || !(await linked(names))) await rename(names.partial, names.path);
+    await syncFolder(dirname(names.path));
+    await rm(names.journal, { force: true });
+  } catch (error) {
+    throw ioError(error, names.path, "write");
+  }
+}
+
+/** A link fails where the name has been taken meanwhile; a rename would replace that file. */
+async function linked(names: OutputNames): Promise<boolean> {
+  try {
+    await link(names.partial, names.path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") {
+      throw argumentError("output", "a file that does not exist yet (--overwrite replaces it)", names.path);
+    }
+    // File systems without hard links (exFAT): the name was free a moment ago.
+    return false;
+  }
+  await rm(names.partial);
+  return true;
+}
+
+/** Makes the new name survive a loss of power; systems that cannot sync a folder do it by themselves. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r").catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+/** Removes what a failed run left. */
+export async function discardPartial(names: OutputNames): Promise<void> {
+  await rm(names.partial, { force: true });
+  await rm(names.journal, { force: true });
+}

@@ -1,0 +1,50 @@
+import { NibbleError } from "../errors.js";
+import type { FormatName } from "../formats.js";
+import type { NativeErrorStats } from "../native/binding.js";
+import { errorLimit } from "./error-limits.js";
+
+/** How far a tensor is from its source. */
+export interface TensorError {
+  /** Root of the mean of the squared differences, in the weights' own unit. */
+  readonly rmse: number;
+  /** `rmse` over the root mean square of the source; 0 for a source of zeros. */
+  readonly relativeRmse: number;
+  readonly maxAbsError: number;
+}
+
+/** `values` is the number of values that `stats` is about. */
+export function tensorError(stats: NativeErrorStats, values: number): TensorError {
+  return {
+    rmse: Math.sqrt(stats.sumSquaredError / values),
+    relativeRmse: stats.sumSquares > 0 ? Math.sqrt(stats.sumSquaredError / stats.sumSquares) : 0,
+    maxAbsError: stats.maxAbsError,
+  };
+}
+
+/**
+ * What is wrong with a tensor that was written, or undefined.
+ *
+ * `stats` compares it with its source, `values` is how many values it has.
+ */
+export function tensorProblem(
+  name: string,
+  from: FormatName,
+  to: FormatName,
+  stats: NativeErrorStats,
+  values: number,
+): NibbleError<"ERR_VERIFY"> | undefined {
+  const { rmse } = tensorError(stats, values);
+  const limit = errorLimit(from, to);
+  const rms = Math.sqrt(stats.sumSquares / values);
+  const allowed = limit === undefined ? 0 : limit.relative * rms + limit.absolute;
+  const problem = (what: string) =>
+    new NibbleError("ERR_VERIFY", `${name}: ${what}`, { tensor: name, rmse, limit: allowed });
+  if (stats.nonFinite > 0) {
+    return problem(`${stats.nonFinite} of ${values} values are NaN or infinite as ${to}`);
+  }
+  if (stats.invalidBlocks > 0) return problem(`${stats.invalidBlocks} blocks of ${to} are not valid`);
+  if (limit !== undefined && !(rmse <= allowed)) {
+    return problem(`the error as ${to} is ${rmse.toPrecision(4)}, more than the limit of ${allowed.toPrecision(4)}`);
+  }
+  return undefined;
+}
