@@ -63,10 +63,10 @@ static inline void add_fifth_bits(const uint8_t qh[4], uint8_t codes[kBlock32]) 
   }
 }
 
-// Truncates to an integer and keeps 0 .. most. Not a number, which no finite block gives, counts as
-// 0.
+// Truncates to an integer and keeps 0 .. most. What no int holds counts as 0, as x86 has it: under
+// a d of 2^-128 its inverse is infinite, and so is x / d.
 static inline uint8_t code_of(float x, int most) {
-  if (!(x > 0.0f)) return 0;
+  if (!(x > 0.0f && x < 2147483648.0f)) return 0;
   return static_cast<uint8_t>(x < static_cast<float>(most) ? static_cast<int>(x) : most);
 }
 

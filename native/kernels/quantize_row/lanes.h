@@ -65,7 +65,7 @@ void store_affine(const float* x, float m, float id, float shift, int most,
                   uint8_t codes[kBlock32]) {
   for (int j = 0; j < kBlock32; j += V::kWidth) {
     const typename V::F32 v = V::mul(V::sub(V::load(x + j), V::set1(m)), V::set1(id));
-    V::store_codes(codes + j, V::add(v, V::set1(shift)), static_cast<float>(most));
+    V::store_codes(codes + j, V::add(v, V::set1(shift)), most);
   }
 }
 

@@ -93,7 +93,7 @@ void store_group(const float* x, float by, bool divide, uint8_t* codes) {
   for (int i = 0; i < kQ6Group; i += V::kWidth) {
     const typename V::F32 v = V::load(x + i);
     const typename V::F32 q = divide ? V::div(v, V::set1(by)) : V::mul(V::set1(by), v);
-    V::store_codes(codes + i, V::add(V::nearest(q, -32, 31), V::set1(32.0f)), 63.0f);
+    V::store_codes(codes + i, V::add(V::nearest(q, -32, 31), V::set1(32.0f)), 63);
   }
 }
 

@@ -44,10 +44,13 @@ struct Neon {
     return vreinterpret_u8_u32(vdup_n_u32(four));
   }
 
-  // Truncated to integers 0 .. most; what is not a number becomes 0 (maxnm gives the number).
-  static void store_codes(uint8_t* to, F32 v, float most) {
-    v = vminnmq_f32(vmaxnmq_f32(v, vdupq_n_f32(0.0f)), vdupq_n_f32(most));
-    store_low_bytes(to, vcvtq_u32_f32(v));
+  // Truncated to integers 0 .. most; what no int holds becomes 0 (the conversion saturates, so it
+  // is masked before).
+  static void store_codes(uint8_t* to, F32 v, int most) {
+    const uint32x4_t inside = vcltq_f32(v, vdupq_n_f32(2147483648.0f));
+    int32x4_t q = vandq_s32(vcvtq_s32_f32(v), vreinterpretq_s32_u32(inside));
+    q = vminq_s32(vmaxq_s32(q, vdupq_n_s32(0)), vdupq_n_s32(most));
+    store_low_bytes(to, vreinterpretq_u32_s32(q));
   }
   // Rounded half away from zero (fcvtas); what does not lie in -127 .. 127 becomes 0.
   static void store_rounded(int8_t* to, F32 v) {

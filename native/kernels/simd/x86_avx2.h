@@ -41,11 +41,11 @@ struct Avx2 {
     return _mm_cvtss_f32(_mm_min_ss(m, _mm_movehdup_ps(m)));
   }
 
-  // Truncated to integers 0 .. most; what is not a number becomes 0 (maxps gives its second operand
-  // then).
-  static void store_codes(uint8_t* to, F32 v, float most) {
-    v = _mm256_min_ps(_mm256_max_ps(v, _mm256_setzero_ps()), _mm256_set1_ps(most));
-    const __m256i q = _mm256_cvttps_epi32(v);
+  // Truncated to integers 0 .. most; what no int holds is INT_MIN after the conversion and becomes
+  // 0.
+  static void store_codes(uint8_t* to, F32 v, int most) {
+    __m256i q = _mm256_max_epi32(_mm256_cvttps_epi32(v), _mm256_setzero_si256());
+    q = _mm256_min_epi32(q, _mm256_set1_epi32(most));
     const __m128i words =
         _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(words, words));

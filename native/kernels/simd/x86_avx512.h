@@ -32,11 +32,12 @@ struct Avx512 {
   static float reduce_max(F32 v) { return _mm512_reduce_max_ps(v); }
   static float reduce_min(F32 v) { return _mm512_reduce_min_ps(v); }
 
-  // Truncated to integers 0 .. most; what is not a number becomes 0 (maxps gives its second operand
-  // then).
-  static void store_codes(uint8_t* to, F32 v, float most) {
-    v = _mm512_min_ps(_mm512_max_ps(v, _mm512_setzero_ps()), _mm512_set1_ps(most));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(v)));
+  // Truncated to integers 0 .. most; what no int holds is INT_MIN after the conversion and becomes
+  // 0.
+  static void store_codes(uint8_t* to, F32 v, int most) {
+    __m512i q = _mm512_max_epi32(_mm512_cvttps_epi32(v), _mm512_setzero_si512());
+    q = _mm512_min_epi32(q, _mm512_set1_epi32(most));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(q));
   }
   // Rounded half away from zero; what does not lie in -127 .. 127 becomes 0. The largest float
   // under 0.5 is added, so that no sum is rounded up to the next integer.

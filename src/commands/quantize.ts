@@ -1,0 +1,83 @@
+import type { ArgumentsCamelCase, InferredOptionTypes } from "yargs";
+import { argumentError, NibbleError } from "../errors.js";
+import type { PlanOptions } from "../plan/plan.js";
+import type { QuantizeMethod } from "../quantize/quantize.js";
+import { defineCommand } from "./shared.js";
+import { modelAndOutput, writeModel, writeOptions } from "./write-model.js";
+
+const typeOptions = {
+  type: {
+    type: "string",
+    requiresArg: true,
+    describe: "what to quantize to: Q8_0, Q6_K, Q4_0 ...",
+  },
+  "tensor-type": {
+    type: "string",
+    array: true,
+    requiresArg: true,
+    describe: "REGEX=TYPE: type of the tensors whose name matches (repeatable)",
+  },
+  "output-tensor-type": { type: "string", requiresArg: true, describe: "type of output.weight" },
+  "token-embedding-type": {
+    type: "string",
+    requiresArg: true,
+    describe: "type of token_embd.weight",
+  },
+  "leave-output-tensor": {
+    type: "boolean",
+    default: false,
+    describe: "keep output.weight as it is",
+  },
+  pure: { type: "boolean", default: false, describe: "one type for every tensor that can have it" },
+  "allow-requantize": {
+    type: "boolean",
+    default: false,
+    describe: "quantize what is quantized already (worse than from the original)",
+  },
+  method: {
+    type: "string",
+    default: "reference",
+    requiresArg: true,
+    describe: "reference: byte for byte what llama-quantize writes",
+  },
+} as const;
+
+export const quantizeCommand = defineCommand(
+  "quantize <model> [output]",
+  "make a quantized GGUF of a Hugging Face directory or a GGUF",
+  (yargs) =>
+    modelAndOutput(yargs, "a Hugging Face directory, or a GGUF file")
+      .options({ ...typeOptions, ...writeOptions })
+      .example("$0 quantize ./my-model --type Q4_0", "writes my-model-Q4_0.gguf"),
+  async (argv, context) =>
+    writeModel(argv, context, await planOptions(argv), await methodOf(argv.method)),
+);
+
+type TypeArguments = ArgumentsCamelCase<InferredOptionTypes<typeof typeOptions>>;
+
+async function planOptions(argv: TypeArguments): Promise<PlanOptions> {
+  const { findRecipe, recipes } = await import("../plan/recipes.js");
+  const { parseOverride } = await import("../plan/overrides.js");
+  const { type, tensorType = [], outputTensorType, tokenEmbeddingType } = argv;
+  const { leaveOutputTensor, pure, allowRequantize } = argv;
+  if (type === undefined) {
+    const expected = `one of ${recipes.map(({ name }) => name).join(", ")}`;
+    const details = { option: "--type", expected };
+    throw new NibbleError("ERR_ARGUMENT", `--type is missing: give ${expected}`, details);
+  }
+  return {
+    recipe: findRecipe(type).name,
+    tensorTypes: tensorType.map(parseOverride),
+    ...(outputTensorType !== undefined && { outputTensorType }),
+    ...(tokenEmbeddingType !== undefined && { tokenEmbeddingType }),
+    ...{ leaveOutputTensor, pure, allowRequantize },
+  };
+}
+
+async function methodOf(name: string): Promise<QuantizeMethod> {
+  const { quantizeMethods } = await import("../quantize/quantize.js");
+  const { oneOf } = await import("../plan/nearest-name.js");
+  const method = quantizeMethods.find((candidate) => candidate === name);
+  if (method === undefined) throw argumentError("--method", oneOf(name, quantizeMethods), name);
+  return method;
+}

@@ -1,0 +1,84 @@
+import { existsSync } from "node:fs";
+import type { Argv } from "yargs";
+import type { PlanOptions } from "../plan/plan.js";
+import type { QuantizeMethod } from "../quantize/quantize.js";
+import { defaultOutput } from "./output-name.js";
+import { printJson, printNote, printWarning } from "./print.js";
+import { printPlan, printQuantizeReport } from "./quantize-report.js";
+import { callOptions, type CommandContext } from "./shared.js";
+
+/** Options of the commands that write a model: quantize and convert. */
+export const writeOptions = {
+  pre: {
+    type: "string",
+    requiresArg: true,
+    describe: "pre-tokenizer of a Hugging Face model, if it is not recognised",
+  },
+  "dry-run": {
+    type: "boolean",
+    default: false,
+    describe: "print the plan and exact sizes, write nothing",
+  },
+  overwrite: { type: "boolean", default: false, describe: "replace the output if it exists" },
+  resume: { type: "boolean", default: false, describe: "go on with what an interrupted run left" },
+  verify: {
+    type: "boolean",
+    default: true,
+    describe: "read the output again and compare it with the source (--no-verify: do not)",
+  },
+} as const;
+
+export interface WriteArguments {
+  readonly model: string;
+  readonly output?: string | undefined;
+  readonly pre?: string | undefined;
+  readonly dryRun: boolean;
+  readonly overwrite: boolean;
+  readonly resume: boolean;
+  readonly verify: boolean;
+}
+
+export function modelAndOutput(
+  yargs: Argv,
+  model: string,
+): Argv<{ model: string } & { output: string | undefined }> {
+  return yargs
+    .positional("model", { type: "string", demandOption: true, describe: model })
+    .positional("output", {
+      type: "string",
+      describe: "the GGUF to write (default: <name>-<type>.gguf in the working directory)",
+    });
+}
+
+/** Plans, and unless that is all, writes the model; what comes out is printed. */
+export async function writeModel(
+  argv: WriteArguments,
+  context: CommandContext,
+  planOptions: PlanOptions,
+  method: QuantizeMethod = "reference",
+): Promise<void> {
+  const { plan: planSource } = await import("../plan/plan-source.js");
+  const { signal } = context;
+  const plan = await planSource(argv.model, { ...planOptions, pre: argv.pre, signal });
+  const output = argv.output ?? defaultOutput(argv.model, plan.recipe);
+  if (argv.dryRun) {
+    if (context.json) printJson(plan);
+    else await printPlan(plan, output);
+    return;
+  }
+  for (const warning of plan.warnings) printWarning(warning);
+  const { overwrite, resume, verify } = argv;
+  const { quantize } = await import("../quantize/quantize.js");
+  const options = { ...callOptions(context), output, overwrite, resume, verify, method };
+  const report = await quantize(plan, options).catch((error: unknown) => {
+    hintAtResume(context, output);
+    throw error;
+  });
+  if (context.json) printJson(report);
+  else printQuantizeReport(report);
+}
+
+function hintAtResume({ signal, json }: CommandContext, output: string): void {
+  if (!signal.aborted || json || !existsSync(`${output}.partial`)) return;
+  printNote(`${output}.partial is kept: the same command with --resume goes on with it`);
+}

@@ -1,0 +1,39 @@
+export { isNibbleError, NibbleError } from "./errors.js";
+export type { NibbleErrorCode, NibbleErrorDetails } from "./errors.js";
+export { formats } from "./formats.js";
+export type { Format, FormatName } from "./formats.js";
+export type { LongCallOptions, Progress, ThreadedCallOptions } from "./progress.js";
+
+export { openSource as inspect } from "./sources/open.js";
+export type {
+  MetadataEntry,
+  ModelInfo,
+  Piece,
+  RowTransform,
+  Scalar,
+  ScalarType,
+  SourceFile,
+  TensorInfo,
+} from "./sources/model-info.js";
+
+export { plan } from "./plan/plan-source.js";
+export type { PlanSourceOptions } from "./plan/plan-source.js";
+export type { PlanOptions } from "./plan/plan.js";
+export { recipes } from "./plan/recipes.js";
+export type { Recipe, RecipeName } from "./plan/recipes.js";
+export type { TensorTypeOverride } from "./plan/overrides.js";
+export type { PlannedTensor, QuantizePlan } from "./plan/types.js";
+
+export { quantize, quantizeMethods } from "./quantize/quantize.js";
+export type {
+  QuantizedTensor,
+  QuantizeMethod,
+  QuantizeOptions,
+  QuantizeReport,
+  WriteOptions,
+} from "./quantize/quantize.js";
+export { verify } from "./quantize/verify.js";
+export type { VerifiedTensor, VerifyOptions, VerifyReport } from "./quantize/verify.js";
+
+export { devices } from "./run/devices.js";
+export type { Device } from "./run/devices.js";
