@@ -71,7 +71,10 @@ export function isNibbleError<C extends NibbleErrorCode = NibbleErrorCode>(
 /** An argument that does not make sense: `option` is its name, `expected` what would do. */
 export function argumentError(option: string, expected: string, actual: unknown): NibbleError {
   const shown = typeof actual === "string" ? JSON.stringify(actual) : String(actual);
-  return new NibbleError("ERR_ARGUMENT", `${option}: expected ${expected}, got ${shown}`, { option, expected });
+  return new NibbleError("ERR_ARGUMENT", `${option}: expected ${expected}, got ${shown}`, {
+    option,
+    expected,
+  });
 }
 
 /** An error of the operating system as ours; anything else comes back as it is. */
@@ -79,7 +82,12 @@ export function ioError(error: unknown, path: string, doing: string): unknown {
   if (isNibbleError(error) || !(error instanceof Error) || !("code" in error)) return error;
   const errno = String(error.code);
   const reason = ioReasons[errno] ?? error.message;
-  return new NibbleError("ERR_IO", `${path}: cannot ${doing}: ${reason} (${errno})`, { path, errno }, { cause: error });
+  return new NibbleError(
+    "ERR_IO",
+    `${path}: cannot ${doing}: ${reason} (${errno})`,
+    { path, errno },
+    { cause: error },
+  );
 }
 
 const ioReasons: Record<string, string> = {

@@ -72,6 +72,7 @@ function sleep(milliseconds: number): Promise<void> {
 export function threadCount(threads: number | undefined): number {
   const { cores } = machine();
   if (threads === undefined) return cores;
-  if (!Number.isSafeInteger(threads) || threads < 1) throw argumentError("threads", "an integer of at least 1", threads);
+  if (!Number.isSafeInteger(threads) || threads < 1)
+    throw argumentError("threads", "an integer of at least 1", threads);
   return Math.min(threads, cores);
 }

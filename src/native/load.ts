@@ -84,7 +84,10 @@ export function fromNative(error: unknown, callerStack: string | undefined): unk
     const offset = details.offset === undefined ? {} : { offset: details.offset };
     ours = new NibbleError(code, message, { path, field: "tensor data", ...offset });
   } else if (code === "ERR_ARGUMENT") {
-    ours = new NibbleError(code, message, { option: details.option ?? "", expected: "see the message" });
+    ours = new NibbleError(code, message, {
+      option: details.option ?? "",
+      expected: "see the message",
+    });
   } else {
     ours = new NibbleError("ERR_INTERNAL", message, {}, { cause: error });
   }

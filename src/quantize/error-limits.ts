@@ -20,7 +20,10 @@ const f16Rounding = 2 ** -11;
 const f16HalfSpacing = 2 ** -25;
 
 function block(share: number, values: number, largestCode: number): ErrorLimit {
-  return { relative: (share + f16Rounding) * Math.sqrt(values), absolute: largestCode * f16HalfSpacing };
+  return {
+    relative: (share + f16Rounding) * Math.sqrt(values),
+    absolute: largestCode * f16HalfSpacing,
+  };
 }
 
 const limits: Partial<Record<FormatName, ErrorLimit>> = {

@@ -43,15 +43,19 @@ async function* chunks(
   buffer: Buffer,
 ): AsyncGenerator<Buffer> {
   const end = piece.offset + piece.bytes;
-  for (let offset = piece.offset; offset < end; ) {
+  for (let offset = piece.offset; offset < end;) {
     const wanted = Math.min(buffer.length, end - offset);
     const { bytesRead } = await handle.read(buffer, 0, wanted, offset).catch(rethrow(path));
     if (bytesRead === 0) {
-      throw new NibbleError("ERR_FORMAT", `${path}: ends at byte ${offset}, inside a tensor; fetch it again`, {
-        path,
-        offset,
-        field: "tensor data",
-      });
+      throw new NibbleError(
+        "ERR_FORMAT",
+        `${path}: ends at byte ${offset}, inside a tensor; fetch it again`,
+        {
+          path,
+          offset,
+          field: "tensor data",
+        },
+      );
     }
     yield buffer.subarray(0, bytesRead);
     offset += bytesRead;

@@ -34,9 +34,14 @@ export async function checkOutput(
     }
   }
   const status = await stat(names.path).catch(() => undefined);
-  if (status?.isDirectory() === true) throw argumentError("output", "a file, not a folder", names.path);
+  if (status?.isDirectory() === true)
+    throw argumentError("output", "a file, not a folder", names.path);
   if (status !== undefined && !overwrite) {
-    throw argumentError("output", "a file that does not exist yet (--overwrite replaces it)", names.path);
+    throw argumentError(
+      "output",
+      "a file that does not exist yet (--overwrite replaces it)",
+      names.path,
+    );
   }
 }
 
@@ -93,7 +98,11 @@ export async function openPartial(
 }
 
 /** Syncs the partial output and gives it its name, which no other file loses unless `overwrite`. */
-export async function publish(names: OutputNames, partial: FileHandle, overwrite: boolean): Promise<void> {
+export async function publish(
+  names: OutputNames,
+  partial: FileHandle,
+  overwrite: boolean,
+): Promise<void> {
   try {
     await partial.sync();
     if (overwrite || !(await linked(names))) await rename(names.partial, names.path);
@@ -110,7 +119,11 @@ async function linked(names: OutputNames): Promise<boolean> {
     await link(names.partial, names.path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") {
-      throw argumentError("output", "a file that does not exist yet (--overwrite replaces it)", names.path);
+      throw argumentError(
+        "output",
+        "a file that does not exist yet (--overwrite replaces it)",
+        names.path,
+      );
     }
     // File systems without hard links (exFAT): the name was free a moment ago.
     return false;

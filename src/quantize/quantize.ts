@@ -107,7 +107,12 @@ export async function quantize(
   await checkOutput(job.names, job.inputs, options.overwrite ?? false);
   const done = options.resume === true ? await resumable(job) : undefined;
   await checkFreeSpace(job.names, job.layout.totalBytes);
-  const partial = await openPartial(job.names, job.layout.header, job.layout.totalBytes, done !== undefined);
+  const partial = await openPartial(
+    job.names,
+    job.layout.header,
+    job.layout.totalBytes,
+    done !== undefined,
+  );
   try {
     return await write(job, partial, done);
   } catch (error) {
@@ -204,7 +209,10 @@ async function write(
   };
 }
 
-function quantizedTensor(tensor: PlannedTensor, stats: NativeErrorStats | undefined): QuantizedTensor {
+function quantizedTensor(
+  tensor: PlannedTensor,
+  stats: NativeErrorStats | undefined,
+): QuantizedTensor {
   const { name, from, to, bytes, reason } = tensor;
   return { name, from, to, bytes, reason, ...(stats && tensorError(stats, values(tensor))) };
 }
@@ -214,7 +222,11 @@ function values(tensor: PlannedTensor): number {
 }
 
 /** Reads, quantizes and writes the tensors that are not done yet, keeping the journal. */
-async function stream(job: Job, partial: FileHandle, done: ReadonlySet<number> | undefined): Promise<void> {
+async function stream(
+  job: Job,
+  partial: FileHandle,
+  done: ReadonlySet<number> | undefined,
+): Promise<void> {
   const { layout, names, options, plan } = job;
   const left = job.tasks.map((_, index) => index).filter((index) => done?.has(index) !== true);
   const total = plan.source.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);

@@ -42,9 +42,12 @@ export function tensorProblem(
   if (stats.nonFinite > 0) {
     return problem(`${stats.nonFinite} of ${values} values are NaN or infinite as ${to}`);
   }
-  if (stats.invalidBlocks > 0) return problem(`${stats.invalidBlocks} blocks of ${to} are not valid`);
+  if (stats.invalidBlocks > 0)
+    return problem(`${stats.invalidBlocks} blocks of ${to} are not valid`);
   if (limit !== undefined && !(rmse <= allowed)) {
-    return problem(`the error as ${to} is ${rmse.toPrecision(4)}, more than the limit of ${allowed.toPrecision(4)}`);
+    return problem(
+      `the error as ${to} is ${rmse.toPrecision(4)}, more than the limit of ${allowed.toPrecision(4)}`,
+    );
   }
   return undefined;
 }

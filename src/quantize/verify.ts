@@ -65,7 +65,13 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
   const tensors = model.tensors.map((tensor, i) => {
     const row = stats[i] as NativeErrorStats;
     const from = sources?.get(tensor.name);
-    const problem = tensorProblem(tensor.name, from?.type ?? tensor.type, tensor.type, row, values(tensor));
+    const problem = tensorProblem(
+      tensor.name,
+      from?.type ?? tensor.type,
+      tensor.type,
+      row,
+      values(tensor),
+    );
     if (problem !== undefined) problems.push(problem.message);
     return verifiedTensor(tensor, sums[i] as string, row, from);
   });
@@ -74,7 +80,11 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
 }
 
 /** The source's tensors that can be compared, by name; what is missing or has another shape is a problem. */
-function matchTensors(model: ModelInfo, source: ModelInfo, problems: string[]): Map<string, TensorInfo> {
+function matchTensors(
+  model: ModelInfo,
+  source: ModelInfo,
+  problems: string[],
+): Map<string, TensorInfo> {
   const left = new Map(source.tensors.map((tensor) => [tensor.name, tensor]));
   const matched = new Map<string, TensorInfo>();
   for (const { name, shape, type } of model.tensors) {
@@ -83,12 +93,15 @@ function matchTensors(model: ModelInfo, source: ModelInfo, problems: string[]): 
     if (from === undefined) {
       problems.push(`${name}: ${source.path} has no tensor of that name`);
     } else if (from.shape.join() !== shape.join()) {
-      problems.push(`${name}: its shape is ${shape.join(" x ")}, the source's is ${from.shape.join(" x ")}`);
+      problems.push(
+        `${name}: its shape is ${shape.join(" x ")}, the source's is ${from.shape.join(" x ")}`,
+      );
     } else if (format(type).codec && format(from.type).codec) {
       matched.set(name, from);
     }
   }
-  for (const name of left.keys()) problems.push(`${name}: it is in ${source.path} but not in ${model.path}`);
+  for (const name of left.keys())
+    problems.push(`${name}: it is in ${source.path} but not in ${model.path}`);
   return matched;
 }
 
@@ -107,7 +120,8 @@ async function lookAtValues(
     // The tensors that are compared with a source and those that are only looked at are two jobs.
     for (const compared of [true, false]) {
       const rows = [...model.tensors.entries()].filter(
-        ([, tensor]) => tensor.pieces[0]?.file === file && (sources?.has(tensor.name) ?? false) === compared,
+        ([, tensor]) =>
+          tensor.pieces[0]?.file === file && (sources?.has(tensor.name) ?? false) === compared,
       );
       if (rows.length === 0) continue;
       const result = await callNative(
@@ -115,11 +129,14 @@ async function lookAtValues(
           addon.compareStream({
             inputs: compared ? (source?.files ?? []) : [],
             output: path,
-            tasks: rows.map(([, tensor]) => task(tensor, compared ? sources?.get(tensor.name) : undefined)),
+            tasks: rows.map(([, tensor]) =>
+              task(tensor, compared ? sources?.get(tensor.name) : undefined),
+            ),
             threads,
           }),
         options.signal,
-        ({ done }) => options.onProgress?.({ phase: "verify", done: before + done, total, unit: "bytes" }),
+        ({ done }) =>
+          options.onProgress?.({ phase: "verify", done: before + done, total, unit: "bytes" }),
       );
       rows.forEach(([index], i) => (stats[index] = result[i] as NativeErrorStats));
       before += rows.reduce((sum, [, tensor]) => sum + tensor.bytes, 0);

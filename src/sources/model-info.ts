@@ -2,18 +2,7 @@ import type { FormatName } from "../formats.js";
 
 /** Value types of GGUF metadata; arrays hold one of the others. */
 export type ScalarType =
-  | "u8"
-  | "i8"
-  | "u16"
-  | "i16"
-  | "u32"
-  | "i32"
-  | "f32"
-  | "bool"
-  | "string"
-  | "u64"
-  | "i64"
-  | "f64";
+  "u8" | "i8" | "u16" | "i16" | "u32" | "i32" | "f32" | "bool" | "string" | "u64" | "i64" | "f64";
 /** 64-bit integers are bigint, other numbers number. */
 export type Scalar = number | bigint | boolean | string;
 

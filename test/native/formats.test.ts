@@ -23,7 +23,10 @@ describe.each(codecs)("$name", ({ name, id, values }) => {
   const others = machine().isas.filter((isa) => isa !== "generic");
 
   it.each(others)("gives the reference's bytes and values on %s, for any floats", (isa) => {
-    const float = fc.oneof(fc.float({ noNaN: true, noDefaultInfinity: true }), fc.constantFrom(0, -0, 1e-45, -1e-42));
+    const float = fc.oneof(
+      fc.float({ noNaN: true, noDefaultInfinity: true }),
+      fc.constantFrom(0, -0, 1e-45, -1e-42),
+    );
     const rows = fc.array(float, { minLength: values, maxLength: values });
     fc.assert(
       fc.property(fc.array(rows, { minLength: 1, maxLength: 3 }), (blocks) => {
@@ -46,7 +49,9 @@ describe.each(codecs)("$name", ({ name, id, values }) => {
       const squares = x.reduce((sum, v) => sum + v * v, 0);
       const errors = x.reduce((sum, v, i) => sum + (v - y[i]!) ** 2, 0);
       const rmse = Math.sqrt(errors / x.length);
-      expect(rmse).toBeLessThanOrEqual(limit.relative * Math.sqrt(squares / x.length) + limit.absolute);
+      expect(rmse).toBeLessThanOrEqual(
+        limit.relative * Math.sqrt(squares / x.length) + limit.absolute,
+      );
     }
     const zeros = addon.dequantizeRows(id, addon.quantizeRows(id, new Float32Array(values)));
     expect(zeros.every((v) => v === 0)).toBe(true);
@@ -63,7 +68,16 @@ describe("the border", () => {
     expect(() => addon.quantizeRows(2, new Float32Array(32), "avx9000")).toThrow(TypeError);
     expect(() => addon.quantizeStream({} as never)).toThrow(TypeError);
     const options = { inputs: [{ path: "a", bytes: 1 }], output: "b", threads: 1 };
-    const task = { name: "t", pieces: [{ file: 0, offset: 0, bytes: 4 }], from: 0, to: 2, perRow: 1, rows: 1, headDim: 0, outputOffset: 0 };
+    const task = {
+      name: "t",
+      pieces: [{ file: 0, offset: 0, bytes: 4 }],
+      from: 0,
+      to: 2,
+      perRow: 1,
+      rows: 1,
+      headDim: 0,
+      outputOffset: 0,
+    };
     expect(() => addon.quantizeStream({ ...options, tasks: [task] })).toThrow(TypeError);
   });
 });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { expect, it } from "vitest";
+import type { RecipeName } from "../../src/plan/recipes.js";
 import { quantize } from "../../src/quantize/quantize.js";
 import { verify } from "../../src/quantize/verify.js";
 import { readGguf } from "../../src/sources/gguf.js";
@@ -15,18 +16,34 @@ interface Golden {
   readonly tensors: Record<string, { type: string; shape: number[]; sha256: string }>;
 }
 
-const recipes = ["F32", "F16", "BF16", "Q8_0", "Q6_K", "Q4_0", "Q4_1", "Q5_0", "Q5_1"];
+const recipes: readonly RecipeName[] = [
+  "F32",
+  "F16",
+  "BF16",
+  "Q8_0",
+  "Q6_K",
+  "Q4_0",
+  "Q4_1",
+  "Q5_0",
+  "Q5_1",
+];
 // The goldens were made from GGUFs; a directory's header differs from theirs, so its file's length does too.
 const models = [
   { name: "nibble-8m", source: "nibble-8m/hf", sameHeader: false },
   { name: "TinyStories-656K", source: "TinyStories-656K", sameHeader: false },
-  { name: "TinyStories-656K", source: "TinyStories-656K/TinyStories-656K-F32.gguf", sameHeader: true },
+  {
+    name: "TinyStories-656K",
+    source: "TinyStories-656K/TinyStories-656K-F32.gguf",
+    sameHeader: true,
+  },
   { name: "stories260K", source: "stories260K/stories260K.gguf", sameHeader: true },
 ];
 
 describeShared("every tensor equals llama-quantize's", () => {
   const file = temporaryFolder();
-  const pure = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q6_K", "Q8_0"].map((recipe) => ({ recipe, pure: true }));
+  const pure = recipes
+    .filter((name) => name.startsWith("Q"))
+    .map((recipe) => ({ recipe, pure: true }));
   const variants = [...recipes.map((recipe) => ({ recipe, pure: false })), ...pure];
   for (const { name, source, sameHeader } of models) {
     for (const { recipe, pure } of variants) {
@@ -38,10 +55,15 @@ describeShared("every tensor equals llama-quantize's", () => {
         await quantize(sharedData(source), { recipe, output, pure });
         const { tensors, ok } = await verify(output);
         expect(ok).toBe(true);
-        const made = tensors.map(({ name, type, shape, sha256 }) => [name, { type, shape: [...shape], sha256 }]);
+        const made = tensors.map(({ name, type, shape, sha256 }) => [
+          name,
+          { type, shape: [...shape], sha256 },
+        ]);
         expect(Object.fromEntries(made)).toEqual(golden.tensors);
         const { metadata } = await readGguf(output);
-        expect(metadata.find(({ key }) => key === "general.file_type")?.value).toBe(golden.file_type);
+        expect(metadata.find(({ key }) => key === "general.file_type")?.value).toBe(
+          golden.file_type,
+        );
         if (sameHeader) expect(statSync(output).size).toBe(golden.file_bytes);
       });
     }

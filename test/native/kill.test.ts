@@ -43,7 +43,10 @@ beforeAll(async () => {
 function runAndKill(output: string, milliseconds: number): Promise<boolean> {
   const args = [cli, "quantize", model, output, "--type", recipe, "--resume", "--quiet"];
   // The generic kernels are slow: the run lasts long enough to be killed in every phase.
-  const child = spawn(process.execPath, args, { stdio: "ignore", env: { ...process.env, NIBBLE_FORCE_ISA: "generic" } });
+  const child = spawn(process.execPath, args, {
+    stdio: "ignore",
+    env: { ...process.env, NIBBLE_FORCE_ISA: "generic" },
+  });
   return new Promise((resolve) => {
     const timer = setTimeout(() => child.kill("SIGKILL"), milliseconds);
     child.on("exit", (code) => {

@@ -1,4 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { isNibbleError, type NibbleErrorCode } from "../../src/errors.js";
 import type { Progress } from "../../src/progress.js";
@@ -12,7 +19,8 @@ const file = temporaryFolder();
 
 /** A GGUF of F32 matrices with 256 values in a row. */
 function writeModel(path: string, matrices: readonly Float32Array[]): string {
-  const bytes = (values: Float32Array) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const bytes = (values: Float32Array) =>
+    new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   writeFileSync(
     path,
     buildGguf({
@@ -47,9 +55,15 @@ describe("quantize", () => {
   it("quantizes a model of an architecture that nobody knows, and verify agrees", async () => {
     const output = file("known.gguf");
     const seen: Progress[] = [];
-    const report = await quantize(model, { recipe: "Q8_0", output, onProgress: (p) => seen.push(p) });
+    const report = await quantize(model, {
+      recipe: "Q8_0",
+      output,
+      onProgress: (p) => seen.push(p),
+    });
     expect(report.verified).toBe(true);
-    expect(report.tensors.every(({ relativeRmse }) => relativeRmse! > 0 && relativeRmse! < 0.01)).toBe(true);
+    expect(
+      report.tensors.every(({ relativeRmse }) => relativeRmse! > 0 && relativeRmse! < 0.01),
+    ).toBe(true);
     expect(existsSync(`${output}.partial`)).toBe(false);
     expect(existsSync(`${output}.partial.journal`)).toBe(false);
     const { ok, tensors } = await verify(output, { against: model });
@@ -61,7 +75,9 @@ describe("quantize", () => {
 
   it("gives the same report of errors for any number of threads", async () => {
     const [one, two] = await Promise.all(
-      [1, 2].map((threads) => quantize(model, { recipe: "Q4_0", output: file(`t${threads}.gguf`), threads })),
+      [1, 2].map((threads) =>
+        quantize(model, { recipe: "Q4_0", output: file(`t${threads}.gguf`), threads }),
+      ),
     );
     expect(one!.tensors).toEqual(two!.tensors);
   });
@@ -87,95 +103,113 @@ describe("quantize", () => {
     const output = file("of-swapped.gguf");
     await quantize(swapped, { recipe: "Q8_0", output });
     const { problems } = await verify(output, { against: model });
-    expect(problems.map((problem) => problem.split(":")[0])).toEqual(["blk.0.ffn_up.weight", "blk.1.ffn_up.weight"]);
+    expect(problems.map((problem) => problem.split(":")[0])).toEqual([
+      "blk.0.ffn_up.weight",
+      "blk.1.ffn_up.weight",
+    ]);
   });
 });
 
 describe("quantize refuses", () => {
-  const rows: { what: string; code: NibbleErrorCode; says: RegExp; run: () => Promise<unknown> }[] = [
-    {
-      what: "an output that exists",
-      code: "ERR_ARGUMENT",
-      says: /--overwrite/,
-      run: () => {
-        writeFileSync(file("there.gguf"), "precious");
-        return failure(model, { recipe: "Q8_0", output: file("there.gguf") });
+  const rows: { what: string; code: NibbleErrorCode; says: RegExp; run: () => Promise<unknown> }[] =
+    [
+      {
+        what: "an output that exists",
+        code: "ERR_ARGUMENT",
+        says: /--overwrite/,
+        run: () => {
+          writeFileSync(file("there.gguf"), "precious");
+          return failure(model, { recipe: "Q8_0", output: file("there.gguf") });
+        },
       },
-    },
-    {
-      what: "an output that is the input",
-      code: "ERR_ARGUMENT",
-      says: /not one of the inputs/,
-      run: () => failure(model, { recipe: "Q8_0", output: model, overwrite: true }),
-    },
-    {
-      what: "an output that is the input through a link",
-      code: "ERR_ARGUMENT",
-      says: /not one of the inputs/,
-      run: () => {
-        symlinkSync(model, file("link.gguf"));
-        return failure(model, { recipe: "Q8_0", output: file("link.gguf"), overwrite: true });
+      {
+        what: "an output that is the input",
+        code: "ERR_ARGUMENT",
+        says: /not one of the inputs/,
+        run: () => failure(model, { recipe: "Q8_0", output: model, overwrite: true }),
       },
-    },
-    {
-      what: "an output that is a folder",
-      code: "ERR_ARGUMENT",
-      says: /folder/,
-      run: () => {
-        mkdirSync(file("folder.gguf"));
-        return failure(model, { recipe: "Q8_0", output: file("folder.gguf"), overwrite: true });
+      {
+        what: "an output that is the input through a link",
+        code: "ERR_ARGUMENT",
+        says: /not one of the inputs/,
+        run: () => {
+          symlinkSync(model, file("link.gguf"));
+          return failure(model, { recipe: "Q8_0", output: file("link.gguf"), overwrite: true });
+        },
       },
-    },
-    {
-      what: "NaN in the weights",
-      code: "ERR_FORMAT",
-      says: /blk\.1\.ffn_up\.weight: the value in row 3, column 5 is NaN/,
-      run: () => {
-        const values = randomWeights(256 * 8, 1);
-        const bad = values.slice();
-        bad[3 * 256 + 5] = NaN;
-        return failure(writeModel(file("nan.gguf"), [values, bad]), { recipe: "Q4_0", output: file("of-nan.gguf") });
+      {
+        what: "an output that is a folder",
+        code: "ERR_ARGUMENT",
+        says: /folder/,
+        run: () => {
+          mkdirSync(file("folder.gguf"));
+          return failure(model, { recipe: "Q8_0", output: file("folder.gguf"), overwrite: true });
+        },
       },
-    },
-    {
-      what: "infinity in weights that are copied",
-      code: "ERR_FORMAT",
-      says: /infinite/,
-      run: () => {
-        const bad = randomWeights(256 * 8, 1);
-        bad[0] = -Infinity;
-        return failure(writeModel(file("inf.gguf"), [bad]), { recipe: "F32", output: file("of-inf.gguf") });
+      {
+        what: "NaN in the weights",
+        code: "ERR_FORMAT",
+        says: /blk\.1\.ffn_up\.weight: the value in row 3, column 5 is NaN/,
+        run: () => {
+          const values = randomWeights(256 * 8, 1);
+          const bad = values.slice();
+          bad[3 * 256 + 5] = NaN;
+          return failure(writeModel(file("nan.gguf"), [values, bad]), {
+            recipe: "Q4_0",
+            output: file("of-nan.gguf"),
+          });
+        },
       },
-    },
-    {
-      what: "weights that overflow F16",
-      code: "ERR_VERIFY",
-      says: /NaN or infinite as F16/,
-      run: () => {
-        const bad = randomWeights(256 * 8, 1);
-        bad[0] = 1e6;
-        return failure(writeModel(file("huge.gguf"), [bad]), { recipe: "F16", output: file("of-huge.gguf") });
+      {
+        what: "infinity in weights that are copied",
+        code: "ERR_FORMAT",
+        says: /infinite/,
+        run: () => {
+          const bad = randomWeights(256 * 8, 1);
+          bad[0] = -Infinity;
+          return failure(writeModel(file("inf.gguf"), [bad]), {
+            recipe: "F32",
+            output: file("of-inf.gguf"),
+          });
+        },
       },
-    },
-    {
-      what: "a number of threads that is none",
-      code: "ERR_ARGUMENT",
-      says: /threads/,
-      run: () => failure(model, { recipe: "Q8_0", output: file("threads.gguf"), threads: 0 }),
-    },
-    {
-      what: "a method that is none",
-      code: "ERR_ARGUMENT",
-      says: /reference/,
-      run: () => failure(model, { recipe: "Q8_0", output: file("method.gguf"), method: "magic" as "reference" }),
-    },
-    {
-      what: "a folder that cannot be written",
-      code: "ERR_IO",
-      says: /./,
-      run: () => failure(model, { recipe: "Q8_0", output: `${model}/inside.gguf` }),
-    },
-  ];
+      {
+        what: "weights that overflow F16",
+        code: "ERR_VERIFY",
+        says: /NaN or infinite as F16/,
+        run: () => {
+          const bad = randomWeights(256 * 8, 1);
+          bad[0] = 1e6;
+          return failure(writeModel(file("huge.gguf"), [bad]), {
+            recipe: "F16",
+            output: file("of-huge.gguf"),
+          });
+        },
+      },
+      {
+        what: "a number of threads that is none",
+        code: "ERR_ARGUMENT",
+        says: /threads/,
+        run: () => failure(model, { recipe: "Q8_0", output: file("threads.gguf"), threads: 0 }),
+      },
+      {
+        what: "a method that is none",
+        code: "ERR_ARGUMENT",
+        says: /reference/,
+        run: () =>
+          failure(model, {
+            recipe: "Q8_0",
+            output: file("method.gguf"),
+            method: "magic" as "reference",
+          }),
+      },
+      {
+        what: "a folder that cannot be written",
+        code: "ERR_IO",
+        says: /./,
+        run: () => failure(model, { recipe: "Q8_0", output: `${model}/inside.gguf` }),
+      },
+    ];
   for (const { what, code, says, run } of rows) {
     it(what, async () => {
       const error = await run();

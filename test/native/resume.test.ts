@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { isNibbleError } from "../../src/errors.js";
 import { quantize } from "../../src/quantize/quantize.js";
@@ -108,7 +115,9 @@ describe("an interrupted quantization", () => {
   it("refuses the partial output of another recipe, and keeps it", async () => {
     const output = file("other.gguf");
     await interrupted(output);
-    const error: unknown = await quantize(model, { recipe: "Q4_0", output, resume: true }).catch((e: unknown) => e);
+    const error: unknown = await quantize(model, { recipe: "Q4_0", output, resume: true }).catch(
+      (e: unknown) => e,
+    );
     expect(isNibbleError(error, "ERR_ARGUMENT")).toBe(true);
     expect(existsSync(`${output}.partial`)).toBe(true);
   });
@@ -117,7 +126,9 @@ describe("an interrupted quantization", () => {
     const output = file("never.gguf");
     const reason = { some: "object" };
     const signal = AbortSignal.abort(reason);
-    const error: unknown = await quantize(model, { recipe, output, signal }).catch((e: unknown) => e);
+    const error: unknown = await quantize(model, { recipe, output, signal }).catch(
+      (e: unknown) => e,
+    );
     expect(error).toBe(reason);
     expect(existsSync(`${output}.partial`)).toBe(false);
   });
