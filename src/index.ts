@@ -37,3 +37,11 @@ export type { VerifiedTensor, VerifyOptions, VerifyReport } from "./quantize/ver
 
 export { devices } from "./run/devices.js";
 export type { Device } from "./run/devices.js";
+
+export { bench } from "./run/bench.js";
+export type { BenchOptions, BenchReport, BenchResult, BenchTest } from "./run/bench.js";
+export type { EngineName, RunOptions } from "./run/engine.js";
+export { generate } from "./run/generate.js";
+export type { GenerateOptions } from "./run/generate.js";
+export { perplexity } from "./run/perplexity.js";
+export type { PerplexityOptions, PerplexityReport } from "./run/perplexity.js";

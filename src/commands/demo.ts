@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RecipeName } from "../plan/recipes.js";
 import { ioError } from "../errors.js";
+import type { BenchTest } from "../run/bench.js";
 import { printDemo, type DemoReport, type DemoRow } from "./demo-table.js";
 import { printJson, printNote } from "./print.js";
 import { callOptions, defineCommand, type CommandContext } from "./shared.js";
@@ -16,7 +17,10 @@ const contextLength = 512;
 const prompt = "It was a cold evening in November, and the old man";
 /** What fits a minute on two cores, with figures that repeat within a few percent. */
 const repetitions = 3;
-const benchTokens = { prompt: 512, generation: 64 };
+const tests: readonly BenchTest[] = [
+  { kind: "pp", tokens: 512 },
+  { kind: "tg", tokens: 64 },
+];
 const sampleTokens = 60;
 /** The same start for every type, so that the samples differ by the weights alone. */
 const seed = 7;
@@ -93,11 +97,12 @@ async function runType(
   const options = callOptions(context);
   const written = await quantize(model, { ...options, recipe: type, output });
   const measured = await perplexity(output, { ...options, text, contextLength });
-  const timed = await bench(output, { ...options, repetitions, ...benchTokens });
+  const timed = await bench(output, { ...options, repetitions, tests });
   let sample = "";
-  const { signal, threads } = options;
   const limits = { maxTokens: sampleTokens, temperature: 0.7, seed };
-  for await (const piece of generate(output, prompt, { signal, ...limits })) sample += piece;
+  for await (const piece of generate(output, prompt, { ...options, ...limits })) sample += piece;
+  const rate = (kind: BenchTest["kind"]) =>
+    timed.results.find((result) => result.kind === kind)?.tokensPerSecond ?? NaN;
   return {
     type,
     bytes: written.bytes,
@@ -105,8 +110,8 @@ async function runType(
     perplexity: measured.perplexity,
     standardError: measured.standardError,
     changePercent: 100 * (measured.perplexity / (base ?? measured.perplexity) - 1),
-    promptTokensPerSecond: 0,
-    generationTokensPerSecond: 0,
+    promptTokensPerSecond: rate("pp"),
+    generationTokensPerSecond: rate("tg"),
     sample,
   };
 }

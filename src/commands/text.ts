@@ -11,6 +11,14 @@ export function printable(text: string): string {
   });
 }
 
+/** As `printable`, of text in lines: line breaks and tabs stay. */
+export function printableText(text: string): string {
+  return text
+    .split(/([\n\t])/)
+    .map((part, i) => (i % 2 === 0 ? printable(part) : part))
+    .join("");
+}
+
 const shortEscapes: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 const byteUnits = ["B", "KiB", "MiB", "GiB", "TiB"] as const;

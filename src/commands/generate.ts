@@ -1,0 +1,64 @@
+import { argumentError } from "../errors.js";
+import { engineOption, engineOf } from "./engine-option.js";
+import { printJson } from "./print.js";
+import { stopProgress } from "./progress-bar.js";
+import { callOptions, defineCommand, integerOption } from "./shared.js";
+import { printableText } from "./text.js";
+
+export const generateCommand = defineCommand(
+  "generate <model>",
+  "let a model continue a text",
+  (yargs) =>
+    yargs
+      .positional("model", { type: "string", demandOption: true, describe: "a GGUF file" })
+      .options({
+        prompt: {
+          alias: "p",
+          type: "string",
+          demandOption: true,
+          requiresArg: true,
+          describe: "the text to continue (no chat template is applied)",
+        },
+        "n-predict": {
+          alias: "n",
+          type: "number",
+          default: 128,
+          requiresArg: true,
+          describe: "tokens to write at most",
+        },
+        temp: {
+          type: "number",
+          default: 0.8,
+          requiresArg: true,
+          describe: "0 takes the most probable token, more is more varied",
+        },
+        seed: {
+          alias: "s",
+          type: "number",
+          requiresArg: true,
+          describe: "the same seed gives the same text",
+        },
+        engine: engineOption,
+      })
+      .example('$0 generate model-Q4_0.gguf -p "Once upon a time" --temp 0', "the likeliest text"),
+  async (argv, context) => {
+    if (argv.prompt === "") throw argumentError("--prompt", "a text", argv.prompt);
+    const { generate } = await import("../run/generate.js");
+    const options = {
+      ...callOptions(context),
+      engine: engineOf(argv.engine),
+      maxTokens: integerOption("--n-predict", argv["n-predict"]),
+      temperature: argv.temp,
+      seed: integerOption("--seed", argv.seed, 0),
+    };
+    let text = "";
+    if (!context.json) process.stdout.write(printableText(argv.prompt));
+    for await (const piece of generate(argv.model, argv.prompt, options)) {
+      stopProgress();
+      text += piece;
+      if (!context.json) process.stdout.write(printableText(piece));
+    }
+    if (context.json) printJson({ prompt: argv.prompt, text });
+    else process.stdout.write("\n");
+  },
+);

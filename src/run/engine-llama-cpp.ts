@@ -1,0 +1,170 @@
+import type { LlamaContextSequence, LlamaModel, Llama, Token } from "node-llama-cpp";
+import { NibbleError } from "../errors.js";
+import type { ModelInfo } from "../sources/model-info.js";
+import type { Engine, EngineContext, EngineOptions, LoadedModel, Sampling } from "./engine.js";
+import { uncoveredCharacter } from "./vocabulary-gaps.js";
+
+/** Tokens that llama.cpp computes at once, as in llama-perplexity and llama-bench. */
+const batchTokens = 512;
+
+/** What llama.cpp said last: its errors come as log lines. */
+const lastLines: string[] = [];
+
+let library: Promise<Llama> | undefined;
+
+/** The library is loaded once per process: it takes half a second, and never downloads or builds anything. */
+async function loadLibrary(threads: number): Promise<Llama> {
+  const { getLlama, LlamaLogLevel } = await importLibrary();
+  library ??= getLlama({
+    gpu: false,
+    build: "never",
+    maxThreads: threads,
+    progressLogs: false,
+    logLevel: LlamaLogLevel.warn,
+    logger: (_level, message) => {
+      lastLines.push(message.trim());
+      if (lastLines.length > 20) lastLines.shift();
+    },
+  }).catch((error: unknown) => {
+    library = undefined;
+    throw notInstalled(error);
+  });
+  const llama = await library;
+  // Its default is four threads at least: with fewer cores than that it is many times slower.
+  llama.maxThreads = threads;
+  return llama;
+}
+
+async function importLibrary(): Promise<typeof import("node-llama-cpp")> {
+  try {
+    return await import("node-llama-cpp");
+  } catch (error) {
+    throw notInstalled(error);
+  }
+}
+
+function notInstalled(cause: unknown): NibbleError {
+  const reason = cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : String(cause);
+  return new NibbleError(
+    "ERR_NATIVE_LOAD",
+    `the engine llama.cpp cannot be loaded (${reason}); install it with: npm install node-llama-cpp`,
+    { tried: ["node-llama-cpp"] },
+    { cause },
+  );
+}
+
+/** llama.cpp by way of node-llama-cpp, on the CPU. Any architecture that it knows. */
+export const llamaCpp: Engine = { name: "llama.cpp", load };
+
+async function load(info: ModelInfo, { threads, signal }: EngineOptions): Promise<LoadedModel> {
+  const llama = await loadLibrary(threads);
+  lastLines.length = 0;
+  let model: LlamaModel;
+  try {
+    model = await llama.loadModel({
+      modelPath: info.path,
+      gpuLayers: 0,
+      ignoreMemorySafetyChecks: true,
+      ...(signal && { loadSignal: signal }),
+    });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw cannotRun(info.path, error);
+  }
+  return {
+    bos: model.tokens.bos ?? undefined,
+    addsBos: model.tokens.shouldPrependBosToken,
+    tokenize: (text, special) => {
+      refuseGaps(info, text);
+      return model.tokenize(text, special);
+    },
+    detokenize: (tokens, before) =>
+      model.detokenize(tokens as readonly Token[], true, before as readonly Token[]),
+    createContext: (length) => createContext(info.path, model, length, threads),
+    dispose: () => model.dispose(),
+  };
+}
+
+function cannotRun(path: string, cause: unknown): NibbleError {
+  const said = lastLines.findLast((line) => /error|fail|unknown|missing/i.test(line));
+  const reason = said ?? (cause instanceof Error ? cause.message : String(cause));
+  return new NibbleError(
+    "ERR_UNSUPPORTED",
+    `${path}: llama.cpp cannot run it: ${reason}`,
+    { what: "model", value: reason },
+    { cause },
+  );
+}
+
+/** Where a vocabulary has no token for a character and none for its bytes, llama.cpp ends the whole process. */
+function refuseGaps(info: ModelInfo, text: string): void {
+  const character = uncoveredCharacter(info, text);
+  if (character === undefined) return;
+  throw new NibbleError(
+    "ERR_UNSUPPORTED",
+    `${info.path}: its vocabulary has no token for ${JSON.stringify(character)}, and llama.cpp cannot cut such text`,
+    { what: "character", value: character },
+  );
+}
+
+async function createContext(
+  path: string,
+  model: LlamaModel,
+  length: number,
+  threads: number,
+): Promise<EngineContext> {
+  try {
+    const context = await model.createContext({
+      contextSize: length,
+      batchSize: Math.min(length, batchTokens),
+      sequences: 1,
+      threads,
+      flashAttention: false,
+      failedCreationRemedy: false,
+      ignoreMemorySafetyChecks: true,
+    });
+    return sequenceContext(context.getSequence());
+  } catch (error) {
+    throw cannotRun(path, error);
+  }
+}
+
+function sequenceContext(sequence: LlamaContextSequence): EngineContext {
+  return {
+    evaluate: (tokens) => sequence.evaluateWithoutGeneratingNewTokens(tokens as Token[]),
+    logProbabilities: (tokens, first) => logProbabilities(sequence, tokens as Token[], first),
+    generate: (tokens, sampling, pastEnd) =>
+      sequence.evaluate(tokens as Token[], {
+        ...samplingOptions(sampling),
+        yieldEogToken: pastEnd,
+      }),
+    clear: () => sequence.clearHistory(),
+  };
+}
+
+function samplingOptions({ temperature, seed }: Sampling): { temperature: number; seed?: number } {
+  return { temperature, ...(seed !== undefined && { seed }) };
+}
+
+/** log p(token) = logit - max - log(sum of exp(logit - max)); the last two are the most probable token's own logit and the total weight. */
+async function logProbabilities(
+  sequence: LlamaContextSequence,
+  tokens: readonly Token[],
+  first: number,
+): Promise<Float64Array> {
+  const outputs = await sequence.controlledEvaluate(
+    tokens.map((token, i) => {
+      const next = tokens[i + 1];
+      if (i < first || next === undefined) return token;
+      const logits = { filter: { tokens: [next], includeMax: true } };
+      return [token, { generateNext: { logits, totalLogitWeight: true } }];
+    }),
+  );
+  return Float64Array.from({ length: tokens.length - 1 - first }, (_, i) => {
+    const next = outputs[first + i]?.next;
+    const logits = next?.logits;
+    const logit = logits?.get(tokens[first + i + 1] as Token) ?? NaN;
+    const greatest = Math.max(...(logits?.values() ?? []));
+    return logit - greatest - Math.log(next?.totalLogitWeight ?? NaN);
+  });
+}
