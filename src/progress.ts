@@ -12,13 +12,13 @@ export interface Progress {
 /** What every long call takes. */
 export interface LongCallOptions {
   /** Stops the call within 100 ms; `signal.reason` is thrown as it is. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called on the JS thread, at most ten times a second. */
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** What a long call that computes takes. */
 export interface ThreadedCallOptions extends LongCallOptions {
   /** Compute threads, 1 to the number of cores that this process may use (the default). */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
 }

@@ -48,7 +48,7 @@ const columns: readonly (readonly [string, (row: DemoRow) => string, string])[] 
   [
     "write t/s",
     (row) => row.generationTokensPerSecond.toFixed(0),
-    "tokens per second that are generated, one by one",
+    "tokens per second that are generated, one by one, by one thread",
   ],
 ];
 

@@ -146,7 +146,11 @@ function samplingOptions({ temperature, seed }: Sampling): { temperature: number
   return { temperature, ...(seed !== undefined && { seed }) };
 }
 
-/** log p(token) = logit - max - log(sum of exp(logit - max)); the last two are the most probable token's own logit and the total weight. */
+/**
+ * log p(token) = logit - max - log(sum of exp(logit - max)): node-llama-cpp gives the
+ * total weight for the sum, and the maximum is the logit of the token that greedy sampling selects. (Asking for the top
+ * logit instead makes it sort the vocabulary for every token.)
+ */
 async function logProbabilities(
   sequence: LlamaContextSequence,
   tokens: readonly Token[],
@@ -156,8 +160,9 @@ async function logProbabilities(
     tokens.map((token, i) => {
       const next = tokens[i + 1];
       if (i < first || next === undefined) return token;
-      const logits = { filter: { tokens: [next], includeMax: true } };
-      return [token, { generateNext: { logits, totalLogitWeight: true } }];
+      const logits = { filter: { tokens: [next], includeSelected: true } };
+      const greedy = { token: true, options: { temperature: 0 } };
+      return [token, { generateNext: { ...greedy, logits, totalLogitWeight: true } }];
     }),
   );
   return Float64Array.from({ length: tokens.length - 1 - first }, (_, i) => {
