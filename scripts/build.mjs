@@ -13,7 +13,10 @@ const buildFolder = "build-native";
 /** How to get cmake and a C++ compiler, by system; the first row whose test holds is shown. */
 const remedies = [
   [() => process.platform === "darwin", "xcode-select --install && brew install cmake"],
-  [() => process.platform === "win32", "winget install Kitware.CMake Microsoft.VisualStudio.2022.BuildTools"],
+  [
+    () => process.platform === "win32",
+    "winget install Kitware.CMake Microsoft.VisualStudio.2022.BuildTools",
+  ],
   [() => runs("apt-get"), "sudo apt-get install -y cmake g++ make"],
   [() => runs("dnf"), "sudo dnf install -y cmake gcc-c++ make"],
   [() => runs("apk"), "apk add cmake g++ make linux-headers"],
@@ -30,7 +33,8 @@ function missingTools() {
   const missing = [];
   if (!runs("cmake")) missing.push("cmake");
   // On Windows CMake finds Visual Studio by itself.
-  if (process.platform !== "win32" && !compilers.some((name) => runs(name))) missing.push("a C++ compiler");
+  if (process.platform !== "win32" && !compilers.some((name) => runs(name)))
+    missing.push("a C++ compiler");
   return missing;
 }
 
@@ -38,7 +42,9 @@ function build() {
   const missing = missingTools();
   if (missing.length > 0) {
     const remedy = remedies.find(([applies]) => applies())[1];
-    console.error(`nibble: building the addon needs ${missing.join(" and ")}; get it with: ${remedy}`);
+    console.error(
+      `nibble: building the addon needs ${missing.join(" and ")}; get it with: ${remedy}`,
+    );
     return 1;
   }
   const env = { ...process.env };
@@ -46,7 +52,12 @@ function build() {
   const cmakeJs = join(dirname(require.resolve("cmake-js/package.json")), "bin", "cmake-js");
   // Two jobs: every machine has them, and compilers need memory.
   const args = [cmakeJs, "build", "-O", buildFolder, "--parallel", "2", ...process.argv.slice(2)];
-  const result = spawnSync(process.execPath, args, { cwd: root, env, encoding: "utf8", maxBuffer: 1 << 28 });
+  const result = spawnSync(process.execPath, args, {
+    cwd: root,
+    env,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
   if (result.status !== 0) {
     process.stderr.write(`${result.stdout ?? ""}${result.stderr ?? ""}`);
     console.error("nibble: the addon did not build; the compiler's messages are above");

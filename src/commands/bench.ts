@@ -63,7 +63,10 @@ export const benchCommand = defineCommand(
     };
     const reports: BenchReport[] = [];
     for (const model of argv.models) reports.push(await bench(model, options));
-    if (context.json) return printJson(reports);
+    if (context.json) {
+      printJson(reports);
+      return;
+    }
     const write = benchFormats[form];
     if (write === undefined) printReports(reports);
     else printLine(write(benchRows(reports)));

@@ -8,7 +8,10 @@ export const devicesCommand = defineCommand(
   async (_argv, { json }) => {
     const { devices } = await import("../run/devices.js");
     const found = await devices();
-    if (json) return printJson(found);
+    if (json) {
+      printJson(found);
+      return;
+    }
     printTable(
       ["device", "name", "ISA", "also", "cores", "memory"],
       found.map(({ backend, name, isa, isas, cores, memoryBytes }) => {

@@ -23,7 +23,10 @@ export const inspectCommand = defineCommand(
   async (argv, { signal, json }) => {
     const { openSource } = await import("../sources/open.js");
     const model = await openSource(argv.model, { signal });
-    if (json) return printJson(model);
+    if (json) {
+      printJson(model);
+      return;
+    }
     printMetadata(model.metadata, argv.all);
     printLine();
     if (argv.tensors || argv.all) {

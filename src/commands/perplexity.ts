@@ -40,7 +40,10 @@ export const perplexityCommand = defineCommand(
       contextLength: integerOption("--ctx-size", argv["ctx-size"]),
       chunks: integerOption("--chunks", argv.chunks),
     });
-    if (context.json) return printJson(report);
+    if (context.json) {
+      printJson(report);
+      return;
+    }
     const { chunks, contextLength, seconds, tokensPerSecond } = report;
     const speed = `${seconds.toFixed(1)} s, ${tokensPerSecond.toFixed(0)} tokens/s`;
     printLine(`PPL = ${report.perplexity.toFixed(4)} +/- ${report.standardError.toFixed(5)}`);

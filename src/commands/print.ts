@@ -53,7 +53,12 @@ export function printTable(
   rows: readonly (readonly string[])[],
   options: TableOptions = {},
 ): void {
-  printLine(formatTable(head, rows, { width: process.stdout.columns ?? Infinity, ...options }));
+  printLine(formatTable(head, rows, { width: terminalWidth(), ...options }));
+}
+
+/** Characters in a line of the terminal; without limit where stdout is none. */
+export function terminalWidth(): number {
+  return process.stdout.isTTY ? process.stdout.columns : Infinity;
 }
 
 /** Text columns are not cut below this. */

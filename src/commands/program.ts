@@ -10,6 +10,7 @@ import { generateCommand } from "./generate.js";
 import { inspectCommand } from "./inspect.js";
 import { perplexityCommand } from "./perplexity.js";
 import { quantizeCommand } from "./quantize.js";
+import { terminalWidth } from "./print.js";
 import { reportError } from "./shared.js";
 import { verifyCommand } from "./verify.js";
 
@@ -58,7 +59,7 @@ function makeProgram(args: readonly string[]): Argv {
     .check(checkRepeated, true)
     .version(packageVersion())
     .alias({ help: "h" })
-    .wrap(Math.min(100, process.stdout.columns ?? 100))
+    .wrap(Math.min(100, terminalWidth()))
     .epilogue(
       "Exit status: 0 done, 2 wrong arguments, 3 a file or a model that Nibble cannot use, 4 disk " +
         "or device, 5 not verified, 6 the native addon is missing, 70 a fault in Nibble, 130 stopped.",

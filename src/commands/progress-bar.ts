@@ -93,7 +93,10 @@ function lineReporter(stream: ProgressStream, now: () => number): ProgressReport
       }
       state.last = progress;
       state.rate.add(at, progress.done);
-      if (progress.done >= progress.total) return finish();
+      if (progress.done >= progress.total) {
+        finish();
+        return;
+      }
       if (at - state.lineAt < lineInterval) return;
       state.lineAt = at;
       stream.write(`${[`${state.phase}: ${percent(progress)} %`, ...details(state)].join(", ")}\n`);

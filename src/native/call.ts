@@ -42,22 +42,22 @@ async function settle<T>(
   job: NativeJob<T>,
   onProgress: (progress: NativeProgress) => void | Promise<void>,
 ): Promise<T> {
-  let running = true;
-  const finished = job.promise.finally(() => {
-    running = false;
-  });
-  finished.catch(() => undefined);
+  const ended = job.promise.then(
+    () => true,
+    () => true,
+  );
+  const paused = () => sleep(pollMilliseconds).then(() => false);
   try {
-    while (running) {
-      await Promise.race([finished.catch(() => undefined), sleep(pollMilliseconds)]);
+    for (let over = false; !over; ) {
+      over = await Promise.race([ended, paused()]);
       await onProgress(job.progress());
     }
   } catch (error) {
     job.cancel();
-    await finished.catch(() => undefined);
+    await ended;
     throw error;
   }
-  return finished;
+  return job.promise;
 }
 
 function sleep(milliseconds: number): Promise<void> {

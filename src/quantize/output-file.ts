@@ -62,7 +62,7 @@ export async function checkFreeSpace(names: OutputNames, bytes: number): Promise
   // A file system that does not tell (or tells nonsense) is not a reason to refuse.
   if (space === undefined || space.blocks === 0) return;
   const held = await stat(names.partial).catch(() => undefined);
-  const free = space.bavail * space.bsize + (held === undefined ? 0 : (held.blocks ?? 0) * 512);
+  const free = space.bavail * space.bsize + (held === undefined ? 0 : held.blocks * 512);
   if (free >= bytes) return;
   throw new NibbleError(
     "ERR_IO",

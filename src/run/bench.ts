@@ -128,12 +128,10 @@ async function runTest(
     await context.evaluate(Array.from({ length: tokens }, (_, i) => (i * 7919) % vocabulary));
     return;
   }
-  let written = 0;
-  for await (const token of context.generate([bos ?? 0], { temperature: 0 }, true)) {
-    void token;
+  const written = context.generate([bos ?? 0], { temperature: 0 }, true)[Symbol.asyncIterator]();
+  for (let count = 0; count < tokens; count += 1) {
     signal?.throwIfAborted();
-    written += 1;
-    if (written === tokens) return;
+    await written.next();
   }
 }
 

@@ -21,6 +21,7 @@ export interface Device {
  *
  * @throws NibbleError ERR_NATIVE_LOAD, or ERR_ARGUMENT where NIBBLE_FORCE_ISA names an instruction set that is not there.
  */
+// eslint-disable-next-line @typescript-eslint/require-await -- other kinds of devices have to be asked
 export async function devices(): Promise<readonly Device[]> {
   const { isa, isas, cores } = machine();
   const name = cpus()[0]?.model.trim() ?? process.arch;
@@ -30,6 +31,6 @@ export async function devices(): Promise<readonly Device[]> {
 function usableMemory(): number {
   const total = totalmem();
   // Node says 0, or a huge number, where no limit is set.
-  const limit = process.constrainedMemory?.() ?? 0;
+  const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, total) : total;
 }

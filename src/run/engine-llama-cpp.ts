@@ -1,3 +1,4 @@
+import type * as Library from "node-llama-cpp";
 import type { LlamaContextSequence, LlamaModel, Llama, Token } from "node-llama-cpp";
 import { NibbleError } from "../errors.js";
 import type { ModelInfo } from "../sources/model-info.js";
@@ -35,7 +36,7 @@ async function loadLibrary(threads: number): Promise<Llama> {
   return llama;
 }
 
-async function importLibrary(): Promise<typeof import("node-llama-cpp")> {
+async function importLibrary(): Promise<typeof Library> {
   try {
     return await import("node-llama-cpp");
   } catch (error) {

@@ -13,11 +13,7 @@ interface ScalarReader {
   readonly read: (cursor: Cursor, field: string) => Scalar;
 }
 
-function fixed<T extends Scalar>(
-  type: ScalarType,
-  bytes: number,
-  decode: (view: Buffer) => T,
-): ScalarReader {
+function fixed(type: ScalarType, bytes: number, decode: (view: Buffer) => Scalar): ScalarReader {
   return { type, bytes, read: (cursor, field) => decode(cursor.take(bytes, field)) };
 }
 

@@ -64,6 +64,7 @@ const otherMagics: readonly (readonly [RegExp, string])[] = [
   ],
   [/^\s*<(!doctype|html|\?xml)/i, "a web page; the download failed, fetch the file itself"],
   [/^version https:\/\/git-lfs/, "a Git LFS pointer; run `git lfs pull`"],
+  // eslint-disable-next-line no-control-regex -- bytes, not text
   [/^PK\x03\x04|^\x80\x02/, "a PyTorch pickle; save it as safetensors and give that directory"],
   [/^[\s\S]{8}\{"/, "a safetensors file; give the directory that it is in"],
 ];

@@ -24,7 +24,7 @@ export async function runCli(...args: string[]): Promise<CliResult> {
   process.exitCode = 0;
   try {
     await runProgram(args);
-    return { ...out, status: Number(process.exitCode ?? 0) };
+    return { ...out, status: Number(process.exitCode) };
   } finally {
     process.exitCode = before;
     for (const spy of spies) spy.mockRestore();

@@ -109,7 +109,7 @@ describe("runCommand", () => {
     process.exitCode = 0;
     try {
       await runCommand(argv, body);
-      return { stderr, status: process.exitCode as number };
+      return { stderr, status: process.exitCode };
     } finally {
       process.exitCode = before;
       spy.mockRestore();
@@ -118,7 +118,7 @@ describe("runCommand", () => {
 
   test.each(Object.keys(exitStatus) as NibbleErrorCode[])("%s has its status", async (code) => {
     const { stderr, status } = await run({}, async () => {
-      throw new NibbleError(code, "what, where and what to do", {} as never);
+      throw new NibbleError(code, "what, where and what to do", {});
     });
     expect(stderr).toBe("nibble: what, where and what to do\n");
     expect(status).toBe(exitStatus[code]);
