@@ -1,11 +1,12 @@
 import { readdir, readFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { ioError, NibbleError } from "../errors.js";
 import { formatError } from "./byte-source.js";
 import { readHfConfig, type HfConfig } from "./hf-config.js";
 import { ggufName, isIgnored } from "./hf-names.js";
 import { tokenizerMetadata } from "./hf-tokenizer.js";
 import { readJson, readOptionalJson } from "./json-file.js";
+import { modelName } from "./model-name.js";
 import type { MetadataEntry, ModelInfo, RowTransform, TensorInfo } from "./model-info.js";
 import { readSafetensorsDirectory, weightType, type SafeTensor } from "./safetensors.js";
 
@@ -199,18 +200,6 @@ async function generalMetadata(
     text("size_label", sizeLabel(tensors)),
     ...(license === undefined ? [] : [text("license", license)]),
   ];
-}
-
-/**
- * The directory's name. In Hugging Face's cache that is a revision (models--owner--name/snapshots/revision), and some
- * keep the files in a folder that says nothing: then a name above it.
- */
-export function modelName(path: string): string {
-  const full = resolve(path);
-  const cached = /models--.+?--([^/\\]+)[/\\]snapshots[/\\][^/\\]+$/.exec(full)?.[1];
-  if (cached !== undefined) return cached;
-  const name = basename(full);
-  return /^(hf|model|weights|)$/i.test(name) ? basename(dirname(full)) || "model" : name;
 }
 
 const sizeSteps = [
