@@ -1,3 +1,4 @@
+import type * as Promises from "node:fs/promises";
 import { readdirSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { exitStatus, type NibbleErrorCode } from "../../src/errors.js";
@@ -14,7 +15,7 @@ import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const freeBlocks = vi.hoisted(() => ({ bavail: undefined as number | undefined }));
 vi.mock("node:fs/promises", async (importOriginal) => {
-  const original = await importOriginal<typeof import("node:fs/promises")>();
+  const original = await importOriginal<typeof Promises>();
   const statfs = async (path: string) => {
     const real = await original.statfs(path);
     return freeBlocks.bavail === undefined ? real : { ...real, ...freeBlocks };
