@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/cpu_features.h"
 #include "base/error.h"
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -54,6 +55,7 @@ bool all(unsigned value, unsigned mask) { return (value & mask) == mask; }
 struct X86Features {
   bool avx2 = false;
   bool avx512 = false;
+  bool vnni = false;
 };
 
 X86Features detect() {
@@ -68,6 +70,8 @@ X86Features detect() {
   constexpr unsigned kYmm = 0x06, kZmm = 0xe6;
   features.avx2 = all(seven.b, kAvx2) && all(saved, kYmm);
   features.avx512 = features.avx2 && all(seven.b, kAvx512) && all(saved, kZmm);
+  constexpr unsigned kVnni = 1u << 11;
+  features.vnni = features.avx512 && all(seven.c, kVnni);
   return features;
 }
 
@@ -83,8 +87,10 @@ struct IsaName {
   const char* name;
 };
 
-constexpr IsaName kNames[] = {{Isa::kX86Avx512, "x86_avx512"},
+constexpr IsaName kNames[] = {{Isa::kX86Avx512Vnni, "x86_avx512vnni"},
+                              {Isa::kX86Avx512, "x86_avx512"},
                               {Isa::kX86Avx2, "x86_avx2"},
+                              {Isa::kArmNeonDot, "arm_neondot"},
                               {Isa::kArmNeon, "arm_neon"},
                               {Isa::kGeneric, "generic"}};
 
@@ -129,10 +135,14 @@ bool isa_supported(Isa isa) {
       return x86().avx2;
     case Isa::kX86Avx512:
       return x86().avx512;
+    case Isa::kX86Avx512Vnni:
+      return x86().vnni;
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
     case Isa::kArmNeon:
       return true;
+    case Isa::kArmNeonDot:
+      return arm_has_dot_product();
 #endif
     default:
       return false;

@@ -6,12 +6,19 @@
 namespace nibble {
 
 // Best first; kGeneric always runs. x86_avx512 means F, BW, DQ, VL; x86_avx2 means AVX2, FMA and
-// F16C.
-enum class Isa { kX86Avx512, kX86Avx2, kArmNeon, kGeneric };
+// F16C; the first of each architecture adds the dot product of bytes (VNNI, dotprod), which only
+// the families of the RUNTIME contract have kernels for.
+enum class Isa { kX86Avx512Vnni, kX86Avx512, kX86Avx2, kArmNeonDot, kArmNeon, kGeneric };
 
-constexpr Isa kAllIsas[] = {Isa::kX86Avx512, Isa::kX86Avx2, Isa::kArmNeon, Isa::kGeneric};
+constexpr Isa kAllIsas[] = {Isa::kX86Avx512Vnni, Isa::kX86Avx512, Isa::kX86Avx2,
+                            Isa::kArmNeonDot,    Isa::kArmNeon,   Isa::kGeneric};
 
-// "x86_avx512", "x86_avx2", "arm_neon", "generic".
+// Those that the families of the FILE contract have kernels for, and those of RUNTIME.
+constexpr Isa kFileIsas[] = {Isa::kX86Avx512, Isa::kX86Avx2, Isa::kArmNeon, Isa::kGeneric};
+constexpr Isa kRuntimeIsas[] = {Isa::kX86Avx512Vnni, Isa::kX86Avx2, Isa::kArmNeonDot, Isa::kArmNeon,
+                                Isa::kGeneric};
+
+// "x86_avx512vnni", "x86_avx512", "x86_avx2", "arm_neondot", "arm_neon", "generic".
 const char* isa_name(Isa isa);
 // By name; false if there is none of that name.
 bool find_isa(const char* name, Isa* isa);

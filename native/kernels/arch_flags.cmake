@@ -1,11 +1,15 @@
 # Which instruction sets this processor architecture has, and the compiler's flags for each. Flags are set per file, so
 # that nothing else of the addon needs more than the architecture's baseline.
+# NIBBLE_ISAS: for files (a generic kernel is the scalar reference); NIBBLE_DOT_ISAS: for products at run time.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(NIBBLE_ISAS x86_avx512 x86_avx2)
+  set(NIBBLE_DOT_ISAS x86_avx512vnni x86_avx2 generic)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   set(NIBBLE_ISAS arm_neon)
+  set(NIBBLE_DOT_ISAS arm_neondot arm_neon generic)
 else()
   set(NIBBLE_ISAS)
+  set(NIBBLE_DOT_ISAS generic)
 endif()
 
 if(MSVC)
@@ -14,6 +18,7 @@ if(MSVC)
 else()
   set(NIBBLE_FLAGS_x86_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512)
   set(NIBBLE_FLAGS_x86_avx2 -mavx2 -mfma -mf16c)
+  set(NIBBLE_FLAGS_arm_neondot -march=armv8.2-a+dotprod)
 endif()
 
 # g++ 12 warns of its own intrinsics (the undefined vectors that they start from).
@@ -21,11 +26,16 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND NIBBLE_FLAGS_x86_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 
-# Appends the ISA files of the families to the list `sources`, with their flags.
-function(nibble_isa_sources sources)
+set(NIBBLE_FLAGS_x86_avx512vnni ${NIBBLE_FLAGS_x86_avx512})
+if(NOT MSVC)
+  list(APPEND NIBBLE_FLAGS_x86_avx512vnni -mavx512vnni)
+endif()
+
+# Appends the files of the families for these instruction sets to the list `sources`, with their flags.
+function(nibble_isa_sources sources isas)
   set(list ${${sources}})
   foreach(family ${ARGN})
-    foreach(isa ${NIBBLE_ISAS})
+    foreach(isa ${isas})
       set(file native/kernels/${family}/${isa}.cc)
       list(APPEND list ${file})
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${NIBBLE_FLAGS_${isa}}")

@@ -70,7 +70,7 @@ void test_halves() {
 void run() {
   size_t count;
   const Format* rows = formats(&count);
-  for (const Isa isa : kAllIsas) {
+  for (const Isa isa : kFileIsas) {
     if (!isa_supported(isa)) {
       std::printf("skipped %s: not on this machine\n", isa_name(isa));
       continue;

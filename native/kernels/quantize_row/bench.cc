@@ -34,7 +34,7 @@ void run() {
   for (size_t i = 0; i < count; ++i) {
     if (!rows[i].has_codec()) continue;
     std::printf("%-6s", rows[i].name);
-    for (const Isa isa : kAllIsas) {
+    for (const Isa isa : kFileIsas) {
       if (isa_supported(isa))
         std::printf("  %s %6.2f", isa_name(isa), gigabytes_per_second(rows[i], isa));
     }

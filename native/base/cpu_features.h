@@ -1,0 +1,9 @@
+#pragma once
+
+// What only the operating system knows of an Arm processor.
+namespace nibble {
+
+// Whether it has the dot product of bytes (sdot, udot). False on other architectures.
+bool arm_has_dot_product();
+
+}  // namespace nibble

@@ -1,0 +1,73 @@
+// Every kernel of the family against the product in double precision.
+#include <cstdio>
+
+#include "base/aligned_buffer.h"
+#include "kernels/mul_mat/mul_mat.h"
+#include "testing/products.h"
+
+namespace nibble {
+namespace {
+
+using testing::ActivationRows;
+using testing::Random;
+using testing::Sample;
+using testing::WeightRows;
+
+struct Shape {
+  int64_t rows;    // of weights
+  int64_t acts;    // rows of activations
+  int64_t blocks;  // of 256 values (of 131 where the type has no blocks)
+};
+
+// Panels that are full, begun and exceeded by one; tiles of activations likewise.
+constexpr Shape kShapes[] = {{1, 1, 1},   {31, 2, 1}, {32, 6, 2}, {33, 7, 1},
+                             {64, 13, 3}, {65, 4, 1}, {5, 12, 2}, {100, 17, 1}};
+
+void test_products(const Format& format, Isa isa) {
+  Isa used;
+  const MulMat kernel = find_mul_mat(format, isa, &used);
+  CHECK(kernel != nullptr && used == isa, format.name, static_cast<int64_t>(isa));
+  Random random(format.id + 5);
+  const bool quantized = takes_codes(format);
+  for (const Sample sample : testing::kProductSamples) {
+    for (const Shape& shape : kShapes) {
+      const int64_t n = shape.blocks * (quantized ? 256 : 131);
+      const WeightRows weights(format, sample, random, shape.rows, n);
+      const ActivationRows x(Sample::kUniform, random, shape.acts, n, quantized);
+      const int64_t stride = shape.rows + 3;
+      std::vector<float> out(static_cast<size_t>(shape.acts * stride), 42.0f);
+      AlignedBuffer memory;
+      void* panel = memory.reserve<uint8_t>(panel_bytes(n));
+      kernel(weights.blocks.data(), weights.row_bytes, shape.rows, x.view(), out.data(), stride,
+             panel);
+      for (int64_t a = 0; a < shape.acts; ++a) {
+        const float* row = out.data() + a * stride;
+        for (int64_t r = 0; r < shape.rows; ++r)
+          CHECK(is_product(weights, r, x, a, row[r]), format.name, r);
+        for (int64_t r = shape.rows; r < stride; ++r) CHECK(row[r] == 42.0f, format.name, r);
+      }
+    }
+  }
+}
+
+void run() {
+  size_t count;
+  const Format* rows = formats(&count);
+  for (const Isa isa : kRuntimeIsas) {
+    if (!isa_supported(isa)) {
+      std::printf("skipped %s: not on this machine\n", isa_name(isa));
+      continue;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      if (rows[i].has_codec()) test_products(rows[i], isa);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nibble
+
+int main() {
+  nibble::run();
+  return nibble::testing::report();
+}

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+
+// f32 activations to int8, 32 values at a time. RUNTIME contract: within half a step of the value.
+namespace nibble {
+
+// The values of an activation row are rounded in blocks of this many.
+constexpr int64_t kActBlock = 32;
+// Sums are kept for groups of this many: the smallest group that shares a scale in any type.
+constexpr int64_t kActGroup = 16;
+
+// Rows of activations (f32, and as int8 where the weights are in blocks). Row r begins at
+// f32 + r * n, codes + r * n, scale + r * n / 32, sum and code_sum + r * n / 16.
+struct Activations {
+  int64_t rows;
+  int64_t n;
+  const float* f32;
+  const int8_t* codes;      // -127 .. 127
+  const float* scale;       // value = scale * code
+  const int32_t* code_sum;  // of 16 codes
+  const float* sum;         // scale * code_sum
+};
+
+// One row; n is a multiple of 32. A block with a value that is not finite makes every product with
+// it NaN, as it would be in floats.
+void quantize_act(const float* x, int64_t n, int8_t* codes, float* scale, int32_t* code_sum,
+                  float* sum);
+
+}  // namespace nibble

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "base/half.h"
+
+// The lanes of the RUNTIME families in plain C++. Anonymous: see x86_avx2.h.
+namespace nibble {
+namespace {
+
+struct Generic {
+  static constexpr int kWidth = 8;
+  struct F32 {
+    float lane[kWidth];
+  };
+  template <typename Body>
+  static F32 each(const Body& body) {
+    F32 v;
+    for (int i = 0; i < kWidth; ++i) v.lane[i] = body(i);
+    return v;
+  }
+  static F32 load(const float* p) {
+    return each([&](int i) { return p[i]; });
+  }
+  static void store(float* p, F32 v) { std::memcpy(p, v.lane, sizeof(v.lane)); }
+  static F32 set1(float x) {
+    return each([&](int) { return x; });
+  }
+  static F32 mul(F32 a, F32 b) {
+    return each([&](int i) { return a.lane[i] * b.lane[i]; });
+  }
+  static F32 fma(F32 a, F32 b, F32 c) {
+    return each([&](int i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
+  }
+  static float reduce_add(F32 v) {
+    float sum = 0.0f;
+    for (const float x : v.lane) sum += x;
+    return sum;
+  }
+  static F32 from_f16(const uint16_t* p) {
+    return each([&](int i) { return f16_to_f32(p[i]); });
+  }
+  static F32 from_bf16(const uint16_t* p) {
+    return each([&](int i) { return bf16_to_f32(p[i]); });
+  }
+
+  template <bool kSigned>
+  static int code(uint8_t byte) {
+    return kSigned ? static_cast<int8_t>(byte) : byte;
+  }
+  template <bool kSigned>
+  static int four(const uint8_t* codes, const int8_t* a) {
+    int sum = 0;
+    for (int k = 0; k < 4; ++k) sum += code<kSigned>(codes[k]) * a[k];
+    return sum;
+  }
+
+  // 32 bytes: see RowsAvx2.
+  struct Bytes {
+    uint8_t lane[32];
+  };
+  template <typename Body>
+  static Bytes each_byte(const Body& body) {
+    Bytes b;
+    for (int i = 0; i < 32; ++i) b.lane[i] = static_cast<uint8_t>(body(i));
+    return b;
+  }
+  static Bytes load_bytes(const uint8_t* p) {
+    return each_byte([&](int i) { return p[i]; });
+  }
+  static void store_bytes(uint8_t* p, Bytes b) { std::memcpy(p, b.lane, sizeof(b.lane)); }
+  static Bytes mask(Bytes b, uint8_t bits) {
+    return each_byte([&](int i) { return b.lane[i] & bits; });
+  }
+  static Bytes either(Bytes a, Bytes b) {
+    return each_byte([&](int i) { return a.lane[i] | b.lane[i]; });
+  }
+  static Bytes minus(Bytes b, uint8_t x) {
+    return each_byte([&](int i) { return b.lane[i] - x; });
+  }
+  template <int kBits>
+  static Bytes right(Bytes b) {
+    return each_byte([&](int i) { return b.lane[i] >> kBits; });
+  }
+  template <int kBits>
+  static Bytes left(Bytes b) {
+    return each_byte([&](int i) { return b.lane[i] << kBits; });
+  }
+  static Bytes nibbles(const uint8_t* p) {
+    return each_byte([&](int i) { return i < 16 ? p[i] & 15 : p[i - 16] >> 4; });
+  }
+  static Bytes spread(const uint8_t* p) {
+    return each_byte([&](int i) { return (p[i / 8] >> (i % 8) & 1) * 255; });
+  }
+  static float half(uint16_t x) { return f16_to_f32(x); }
+
+  using F8 = F32;
+  static F8 zero8() { return set1(0.0f); }
+  static F8 fma8(F8 a, F8 b, F8 c) { return fma(a, b, c); }
+  static F8 scale8(float low, float high) {
+    return each([&](int i) { return i < 4 ? low : high; });
+  }
+  static F8 scale8(float both) { return set1(both); }
+  static float sum8(F8 v) { return reduce_add(v); }
+  template <bool kSigned>
+  static F8 dot32(Bytes codes, const int8_t* a) {
+    return each(
+        [&](int i) { return static_cast<float>(four<kSigned>(codes.lane + 4 * i, a + 4 * i)); });
+  }
+
+  static constexpr int kSlices = 1;
+  static constexpr int kActs = 1;
+  static constexpr bool kUnsignedOnly = false;
+  struct Int {
+    int32_t lane[kWidth];
+  };
+  static Int set1_int(int32_t x) {
+    Int v;
+    for (int32_t& lane : v.lane) lane = x;
+    return v;
+  }
+  static F32 to_f32(Int v) {
+    return each([&](int i) { return static_cast<float>(v.lane[i]); });
+  }
+  template <bool kSigned>
+  static Int dot4(Int acc, const uint8_t* codes, const int8_t* a) {
+    for (int i = 0; i < kWidth; ++i) acc.lane[i] += four<kSigned>(codes + 4 * i, a);
+    return acc;
+  }
+};
+
+}  // namespace
+}  // namespace nibble

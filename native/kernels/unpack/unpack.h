@@ -1,0 +1,128 @@
+#pragma once
+
+#include <cstdint>
+
+#include "formats/q4_0.h"
+#include "formats/q4_1.h"
+#include "formats/q5_0.h"
+#include "formats/q5_1.h"
+#include "formats/q6_k.h"
+#include "formats/q8_0.h"
+
+// Block -> codes in registers, scales and mins: the only thing that products have to know of a
+// type. A value is scale * (code - kZero) + min, with a scale (and with kHasMin a min) for every
+// kGroup values. Codes are 0 .. 63, or with kSigned -128 .. 127.
+//
+// Written once over the bytes of an instruction set V (kernels/simd/dot_*.h). Anonymous: every file
+// of an instruction set compiles its own copy.
+namespace nibble {
+namespace {
+
+// What the types of 32 values have in common.
+struct UnpackBlock32 {
+  static constexpr int kValues = 32;
+  static constexpr int kGroup = 32;
+  static constexpr bool kSigned = false;
+  static constexpr int kZero = 0;
+  static constexpr bool kHasMin = false;
+};
+
+struct UnpackQ4_0 : UnpackBlock32 {
+  using Block = BlockQ4_0;
+  static constexpr int kZero = 8;
+
+  template <typename V>
+  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
+    codes[0] = V::nibbles(block.qs);
+    scale[0] = V::half(block.d);
+  }
+};
+
+struct UnpackQ4_1 : UnpackBlock32 {
+  using Block = BlockQ4_1;
+  static constexpr bool kHasMin = true;
+
+  template <typename V>
+  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
+    codes[0] = V::nibbles(block.qs);
+    scale[0] = V::half(block.d);
+    min[0] = V::half(block.m);
+  }
+};
+
+template <typename V>
+typename V::Bytes five_bits(const uint8_t* qs, const uint8_t* qh) {
+  return V::either(V::nibbles(qs), V::mask(V::spread(qh), 0x10));
+}
+
+struct UnpackQ5_0 : UnpackBlock32 {
+  using Block = BlockQ5_0;
+  static constexpr int kZero = 16;
+
+  template <typename V>
+  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
+    codes[0] = five_bits<V>(block.qs, block.qh);
+    scale[0] = V::half(block.d);
+  }
+};
+
+struct UnpackQ5_1 : UnpackBlock32 {
+  using Block = BlockQ5_1;
+  static constexpr bool kHasMin = true;
+
+  template <typename V>
+  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
+    codes[0] = five_bits<V>(block.qs, block.qh);
+    scale[0] = V::half(block.d);
+    min[0] = V::half(block.m);
+  }
+};
+
+struct UnpackQ8_0 : UnpackBlock32 {
+  using Block = BlockQ8_0;
+  static constexpr bool kSigned = true;
+
+  template <typename V>
+  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
+    codes[0] = V::load_bytes(reinterpret_cast<const uint8_t*>(block.qs));
+    scale[0] = V::half(block.d);
+  }
+};
+
+struct UnpackQ6_K {
+  using Block = BlockQ6_K;
+  static constexpr int kValues = 256;
+  static constexpr int kGroup = 16;
+  static constexpr bool kSigned = false;
+  static constexpr int kZero = 32;
+  static constexpr bool kHasMin = false;
+
+  // Of 128 values, number 32 q + l has its low bits in ql[32 (q % 2) + l], in the upper half from
+  // q = 2 on, and its high bits in qh[l] at 2 q.
+  template <typename V>
+  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
+    for (int part = 0; part < 2; ++part, codes += 4) {
+      const typename V::Bytes low = V::load_bytes(block.ql + 64 * part);
+      const typename V::Bytes next = V::load_bytes(block.ql + 64 * part + 32);
+      const typename V::Bytes high = V::load_bytes(block.qh + 32 * part);
+      const auto join = [](typename V::Bytes nibble, typename V::Bytes bits) {
+        return V::either(V::mask(nibble, 0x0f), bits);
+      };
+      codes[0] = join(low, V::template left<4>(V::mask(high, 0x03)));
+      codes[1] = join(next, V::template left<2>(V::mask(high, 0x0c)));
+      codes[2] = join(V::template right<4>(low), V::mask(high, 0x30));
+      codes[3] = join(V::template right<4>(next), V::mask(V::template right<2>(high), 0x30));
+    }
+    const float d = V::half(block.d);
+    for (int g = 0; g < kValues / kGroup; ++g) scale[g] = d * static_cast<float>(block.scales[g]);
+  }
+};
+
+// Registers of codes, and scales (and mins), of a block.
+template <typename U>
+constexpr int kRegistersOf = U::kValues / 32;
+template <typename U>
+constexpr int kGroupsOf = U::kValues / U::kGroup;
+
+}  // namespace
+}  // namespace nibble

@@ -1,0 +1,10 @@
+#include "kernels/simd/dot_arm.h"
+#include "kernels/vec_dot/isa_tables.h"
+#include "kernels/vec_dot/lanes.h"
+
+namespace nibble {
+
+extern constexpr KernelTable<VecDot> kVecDot_arm_neondot =
+    vec_dot_table<DotNeonDot>(Isa::kArmNeonDot);
+
+}  // namespace nibble

@@ -1,0 +1,109 @@
+// Every kernel of the family against the product in double precision.
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include "kernels/vec_dot/vec_dot.h"
+#include "testing/products.h"
+
+namespace nibble {
+namespace {
+
+using testing::ActivationRows;
+using testing::Random;
+using testing::Sample;
+using testing::WeightRows;
+
+void test_products(const Format& format, Isa isa) {
+  Isa used;
+  const VecDot kernel = find_vec_dot(format, isa, &used);
+  CHECK(kernel != nullptr && used == isa, format.name, static_cast<int64_t>(isa));
+  Random random(format.id + 3);
+  const bool quantized = takes_codes(format);
+  for (const Sample sample : testing::kProductSamples) {
+    for (const Sample act : testing::kProductSamples) {
+      for (const int64_t blocks : {1, 2, 7}) {
+        const int64_t n = quantized ? blocks * format.values_per_block : blocks * 37;
+        const WeightRows weights(format, sample, random, 5, n);
+        const ActivationRows x(act, random, 3, n, quantized);
+        for (int64_t at = 0; at < x.rows; ++at) {
+          float out[6] = {};
+          out[5] = 42.0f;
+          kernel(weights.blocks.data(), weights.row_bytes, weights.rows, x.view(), at, out);
+          for (int64_t r = 0; r < weights.rows; ++r)
+            CHECK(is_product(weights, r, x, at, out[r]), format.name, n);
+          CHECK(out[5] == 42.0f, format.name, n);
+        }
+      }
+    }
+  }
+}
+
+// A value that is not finite makes the product NaN or infinite: it never gets lost.
+void test_not_finite(const Format& format, Isa isa) {
+  Random random(1);
+  const int64_t n = 512;
+  const WeightRows weights(format, Sample::kPositive, random, 1, n);
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    ActivationRows x(Sample::kUniform, random, 1, n, false);
+    x.f32[77] = bad;
+    if (takes_codes(format)) {
+      x.codes.resize(n);
+      x.scale.resize(n / kActBlock);
+      x.code_sum.resize(n / kActGroup);
+      x.sum.resize(n / kActGroup);
+      quantize_act(x.f32.data(), n, x.codes.data(), x.scale.data(), x.code_sum.data(),
+                   x.sum.data());
+    }
+    float out = 0;
+    find_vec_dot(format, isa)(weights.blocks.data(), weights.row_bytes, 1, x.view(), 0, &out);
+    CHECK(!std::isfinite(out), format.name, static_cast<int64_t>(isa));
+  }
+}
+
+// Half a step, and the sums are those of the codes.
+void test_quantize_act() {
+  Random random(9);
+  for (const Sample sample : testing::kAllSamples) {
+    if (sample == Sample::kAnyFinite || sample == Sample::kHuge) continue;
+    const int64_t n = 4 * kActBlock;
+    const ActivationRows x(sample, random, 40, n, true);
+    for (int64_t i = 0; i < x.rows * n; ++i) {
+      const auto at = static_cast<size_t>(i);
+      const double error = std::fabs(x.f32[at] - x.value(0, i));
+      CHECK(error <= 0.5001 * x.scale[at / kActBlock] + 1e-35, "quantize_act", i);
+    }
+    for (size_t g = 0; g < x.sum.size(); ++g) {
+      int total = 0;
+      for (size_t j = 0; j < kActGroup; ++j) total += x.codes[g * kActGroup + j];
+      CHECK(x.code_sum[g] == total, "code_sum", static_cast<int64_t>(g));
+      CHECK(x.sum[g] == x.scale[g / 2] * static_cast<float>(total), "sum", static_cast<int64_t>(g));
+    }
+  }
+}
+
+void run() {
+  size_t count;
+  const Format* rows = formats(&count);
+  for (const Isa isa : kRuntimeIsas) {
+    if (!isa_supported(isa)) {
+      std::printf("skipped %s: not on this machine\n", isa_name(isa));
+      continue;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      if (!rows[i].has_codec()) continue;
+      test_products(rows[i], isa);
+      test_not_finite(rows[i], isa);
+    }
+  }
+  test_quantize_act();
+}
+
+}  // namespace
+}  // namespace nibble
+
+int main() {
+  nibble::run();
+  return nibble::testing::report();
+}
