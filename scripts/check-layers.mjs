@@ -13,22 +13,27 @@ const src = {
   progress: [],
   sources: base,
   native: base,
-  plan: [...base, "sources"],
-  quantize: [...base, "sources", "plan", "native"],
-  run: [...base, "sources", "plan", "native"],
-  commands: [...base, "sources", "plan", "native", "quantize", "run"],
+  tokenizer: [...base, "sources"],
+  imatrix: [...base, "sources"],
+  plan: [...base, "sources", "imatrix"],
+  quantize: [...base, "sources", "imatrix", "plan", "native"],
+  run: [...base, "sources", "tokenizer", "imatrix", "plan", "native"],
+  commands: [...base, "sources", "tokenizer", "imatrix", "plan", "native", "quantize", "run"],
   cli: ["commands"],
-  index: [...base, "sources", "plan", "quantize", "run"],
+  index: [...base, "sources", "tokenizer", "imatrix", "plan", "quantize", "run"],
 };
 
 /** The same for the native rooms. */
 const native = {
-  base: [],
-  testing: ["base", "formats"],
+  base: ["testing"],
+  testing: ["base", "formats", "kernels"],
   formats: ["base"],
   kernels: ["base", "formats", "testing"],
+  backends: ["base", "formats", "kernels", "testing"],
   stream: ["base", "formats", "kernels"],
-  napi: ["base", "formats", "kernels", "stream"],
+  model: ["base", "formats", "backends"],
+  eval: ["base", "formats", "backends", "model"],
+  napi: ["base", "formats", "kernels", "stream", "model", "eval"],
 };
 
 /** Modules that one place alone may import. */

@@ -1,66 +1,180 @@
-// Writes a GGUF of random weights: `node scripts/make-random-model.mjs OUTPUT [--rows N] [--columns N] [--layers N]
-// [--type F32|F16]`. The default is one embedding of 152064 x 8192. Weights are a repeated megabyte of normal values, so
-// that writing takes as long as the disk does.
+// Writes a GGUF of random weights, to measure with and without downloads:
+//   node scripts/make-random-model.mjs OUTPUT --shape tinyllama-1.1b | qwen2-0.5b [--type F32|F16]
+//   node scripts/make-random-model.mjs OUTPUT [--rows N] [--columns N] [--layers N] [--type F32|F16]
+// A shape is a whole model that every engine loads; without one the file is an embedding (by default of 152064 x 8192)
+// and as many square matrices as layers. Weights are a repeated megabyte of normal values, so that writing takes as long
+// as the disk does. Needs `npm run build`.
 import { closeSync, openSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { bytesOf } from "../dist/formats.js";
+import { ggufHeader } from "../dist/sources/gguf-writer.js";
 
-const { values, positionals } = parseArgs({
+const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    shape: { type: "string" },
     rows: { type: "string", default: "152064" },
     columns: { type: "string", default: "8192" },
     layers: { type: "string", default: "0" },
     type: { type: "string", default: "F16" },
   },
 });
+
+/** Real models; the vocabulary is made up. */
+const shapes = {
+  "tinyllama-1.1b": {
+    architecture: "llama",
+    ...{ width: 2048, layers: 22, heads: 32, kvHeads: 4, ffn: 5632, vocabulary: 32000 },
+    ...{ context: 2048, ropeBase: 10000, ownOutput: true, biases: false },
+    tokenizer: spmVocabulary,
+  },
+  "qwen2-0.5b": {
+    architecture: "qwen2",
+    ...{ width: 896, layers: 24, heads: 14, kvHeads: 2, ffn: 4864, vocabulary: 151936 },
+    ...{ context: 32768, ropeBase: 1000000, ownOutput: false, biases: true },
+    tokenizer: byteLevelVocabulary,
+  },
+};
+
 const [output] = positionals;
-const types = { F32: { id: 0, bytes: 4 }, F16: { id: 1, bytes: 2 } };
-const type = types[values.type];
-if (output === undefined || type === undefined) {
+const shape = shapes[options.shape];
+if (
+  output === undefined ||
+  !["F32", "F16"].includes(options.type) ||
+  (options.shape !== undefined && shape === undefined)
+) {
+  const names = Object.keys(shapes).join("|");
   console.error(
-    "usage: make-random-model OUTPUT [--rows N] [--columns N] [--layers N] [--type F32|F16]",
+    `usage: make-random-model OUTPUT [--shape ${names}] [--rows N] [--columns N] [--layers N] [--type F32|F16]`,
   );
   process.exit(2);
 }
-const [rows, columns, layers] = [values.rows, values.columns, values.layers].map(Number);
 
-const u32 = (value) => Buffer.from(Uint32Array.of(value).buffer);
-const u64 = (value) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
-const text = (value) => Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)]);
-const stringId = 8;
+const entry = (key, type, value) => ({ key, type, value });
+const list = (key, elementType, value) => ({ key, type: "array", elementType, value });
 
-const tensors = [
-  { name: "token_embd.weight", rows },
-  ...Array.from({ length: layers }, (_, i) => ({ name: `blk.${i}.ffn_up.weight`, rows: columns })),
-].map((tensor) => ({ ...tensor, bytes: tensor.rows * columns * type.bytes }));
-let offset = 0;
-const table = tensors.map(({ name, rows: count, bytes }) => {
-  const row = [text(name), u32(2), u64(columns), u64(count), u32(type.id), u64(offset)];
-  offset += bytes;
-  return Buffer.concat(row);
-});
-const header = Buffer.concat([
-  Buffer.from("GGUF"),
-  u32(3),
-  u64(tensors.length),
-  u64(1),
-  text("general.architecture"),
-  u32(stringId),
-  text("llama"),
-  ...table,
-]);
+function spmVocabulary(count) {
+  const bytes = Array.from({ length: 256 }, (_, i) => `<0x${hex(i)}>`);
+  const words = Array.from({ length: count - 259 }, (_, i) => `\u2581w${i}`);
+  const tokens = ["<unk>", "<s>", "</s>", ...bytes, ...words];
+  return [
+    entry("tokenizer.ggml.model", "string", "llama"),
+    list("tokenizer.ggml.tokens", "string", tokens),
+    list(
+      "tokenizer.ggml.scores",
+      "f32",
+      Array.from(tokens, (_, i) => -i),
+    ),
+    list(
+      "tokenizer.ggml.token_type",
+      "i32",
+      Array.from(tokens, (_, i) => (i === 0 ? 2 : i < 3 ? 3 : i < 259 ? 6 : 1)),
+    ),
+    entry("tokenizer.ggml.bos_token_id", "u32", 1),
+    entry("tokenizer.ggml.eos_token_id", "u32", 2),
+    entry("tokenizer.ggml.add_bos_token", "bool", true),
+  ];
+}
+
+function byteLevelVocabulary(count) {
+  // GPT-2's letters for bytes, then words that no merge leads to, and the end of text.
+  const plain = (i) => (i > 32 && i < 127) || (i > 160 && i !== 173);
+  let others = 0;
+  const letters = Array.from({ length: 256 }, (_, i) =>
+    String.fromCharCode(plain(i) ? i : 256 + others++),
+  );
+  const words = Array.from({ length: count - 257 }, (_, i) => `w${i}`);
+  const tokens = [...letters, ...words, "<|endoftext|>"];
+  return [
+    entry("tokenizer.ggml.model", "string", "gpt2"),
+    entry("tokenizer.ggml.pre", "string", "qwen2"),
+    list("tokenizer.ggml.tokens", "string", tokens),
+    list(
+      "tokenizer.ggml.token_type",
+      "i32",
+      Array.from(tokens, (_, i) => (i === count - 1 ? 3 : 1)),
+    ),
+    list("tokenizer.ggml.merges", "string", ["w 0"]),
+    entry("tokenizer.ggml.eos_token_id", "u32", count - 1),
+    entry("tokenizer.ggml.add_bos_token", "bool", false),
+  ];
+}
+
+function hex(byte) {
+  return byte.toString(16).toUpperCase().padStart(2, "0");
+}
+
+/** Metadata and tensors of a whole model; vectors are F32, as every converter has them. */
+function wholeModel({ architecture, width, layers, heads, kvHeads, ffn, vocabulary, ...more }) {
+  const key = (name) => `${architecture}.${name}`;
+  const metadata = [
+    entry("general.architecture", "string", architecture),
+    entry("general.name", "string", `random ${options.shape}`),
+    entry("general.size_label", "string", options.shape.split("-")[1].toUpperCase()),
+    entry("general.file_type", "u32", options.type === "F32" ? 0 : 1),
+    entry(key("block_count"), "u32", layers),
+    entry(key("context_length"), "u32", more.context),
+    entry(key("embedding_length"), "u32", width),
+    entry(key("feed_forward_length"), "u32", ffn),
+    entry(key("attention.head_count"), "u32", heads),
+    entry(key("attention.head_count_kv"), "u32", kvHeads),
+    entry(key("attention.layer_norm_rms_epsilon"), "f32", 1e-5),
+    entry(key("rope.dimension_count"), "u32", width / heads),
+    entry(key("rope.freq_base"), "f32", more.ropeBase),
+    entry(key("vocab_size"), "u32", vocabulary),
+    ...more.tokenizer(vocabulary),
+  ];
+  const keys = (width / heads) * kvHeads;
+  const layer = [
+    ["attn_norm.weight", width],
+    ["attn_q.weight", width, width],
+    ["attn_k.weight", width, keys],
+    ["attn_v.weight", width, keys],
+    ...(more.biases
+      ? [
+          ["attn_q.bias", width],
+          ["attn_k.bias", keys],
+          ["attn_v.bias", keys],
+        ]
+      : []),
+    ["attn_output.weight", width, width],
+    ["ffn_norm.weight", width],
+    ["ffn_gate.weight", width, ffn],
+    ["ffn_up.weight", width, ffn],
+    ["ffn_down.weight", ffn, width],
+  ];
+  const tensors = [
+    ["token_embd.weight", width, vocabulary],
+    ...Array.from({ length: layers }, (_, i) =>
+      layer.map(([name, ...lengths]) => [`blk.${i}.${name}`, ...lengths]),
+    ).flat(),
+    ["output_norm.weight", width],
+    ...(more.ownOutput ? [["output.weight", width, vocabulary]] : []),
+  ];
+  return { metadata, tensors };
+}
+
+function matrices() {
+  const [rows, columns, layers] = [options.rows, options.columns, options.layers].map(Number);
+  const tensors = [
+    ["token_embd.weight", columns, rows],
+    ...Array.from({ length: layers }, (_, i) => [`blk.${i}.ffn_up.weight`, columns, columns]),
+  ];
+  return { metadata: [entry("general.architecture", "string", "llama")], tensors };
+}
 
 /** A megabyte of weights with a standard deviation of 0.02; the low half of an F32 is cut off for F16. */
-function weights() {
+function weights(type) {
   const view = new DataView(new ArrayBuffer(1 << 20));
+  const bytes = type === "F32" ? 4 : 2;
   let state = 1;
   const random = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return (state + 0.5) / 2 ** 32;
   };
-  for (let at = 0; at < view.byteLength; at += type.bytes) {
+  for (let at = 0; at < view.byteLength; at += bytes) {
     const value = 0.02 * Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random());
-    if (type.bytes === 4) view.setFloat32(at, value, true);
+    if (type === "F32") view.setFloat32(at, value, true);
     else view.setUint16(at, half(value), true);
   }
   return Buffer.from(view.buffer);
@@ -74,10 +188,27 @@ function half(value) {
   return exponent <= 0 ? sign : sign | (exponent << 10) | ((bits >>> 13) & 0x3ff);
 }
 
-const block = weights();
+const alignment = 32;
+const { metadata, tensors } = shape === undefined ? matrices() : wholeModel(shape);
+let end = 0;
+const placed = tensors.map(([name, perRow, rows]) => {
+  const type = rows === undefined ? "F32" : options.type;
+  const bytes = bytesOf(type, perRow, rows ?? 1);
+  const dataOffset = end;
+  end += Math.ceil(bytes / alignment) * alignment;
+  return { name, type, shape: rows === undefined ? [perRow] : [perRow, rows], dataOffset, bytes };
+});
+const matrixBlock = weights(options.type);
+const vectorBlock = options.type === "F32" ? matrixBlock : weights("F32");
+const ones = Buffer.from(new Float32Array(1 << 18).fill(1).buffer);
 const file = openSync(output, "w");
-writeSync(file, Buffer.concat([header, Buffer.alloc((32 - (header.length % 32)) % 32)]));
-for (let left = offset; left > 0; left -= block.length) {
-  writeSync(file, block, 0, Math.min(block.length, left));
+writeSync(file, ggufHeader(metadata, placed, alignment));
+for (const { name, shape: lengths, bytes } of placed) {
+  const isNorm = name.endsWith("norm.weight");
+  const block = isNorm ? ones : lengths.length === 1 ? vectorBlock : matrixBlock;
+  const padded = Math.ceil(bytes / alignment) * alignment;
+  for (let left = padded; left > 0; left -= block.length) {
+    writeSync(file, block, 0, Math.min(block.length, left));
+  }
 }
 closeSync(file);

@@ -43,5 +43,31 @@ export type { BenchOptions, BenchReport, BenchResult, BenchTest } from "./run/be
 export type { EngineName, RunOptions } from "./run/engine.js";
 export { generate } from "./run/generate.js";
 export type { GenerateOptions } from "./run/generate.js";
+export { readImportanceMatrix, writeImportanceMatrix } from "./imatrix/file.js";
+export type { ReadImportanceOptions, WriteImportanceOptions } from "./imatrix/file.js";
+export { mergeImportanceMatrices } from "./imatrix/merge.js";
+export { importanceStatistics, importanceWarnings } from "./imatrix/statistics.js";
+export type { ImportanceStatistics, ImportanceWarning } from "./imatrix/statistics.js";
+export type { ImportanceEntry, ImportanceMatrix } from "./imatrix/types.js";
+export { createChat } from "./run/chat.js";
+export type { Chat, ChatOptions } from "./run/chat.js";
+export type { ChatMessage } from "./run/chat-template.js";
+export type { DivergenceReport, Estimate } from "./run/divergence.js";
+export type { SamplingOptions } from "./run/sampling.js";
+export { imatrix } from "./run/imatrix.js";
+export type { ImportanceOptions } from "./run/imatrix.js";
 export { perplexity } from "./run/perplexity.js";
 export type { PerplexityOptions, PerplexityReport } from "./run/perplexity.js";
+
+export { tokenize } from "./tokenizer/tokenize.js";
+export type { TokenizeOptions, TokenizeReport } from "./tokenizer/tokenize.js";
+export { createTokenizer } from "./tokenizer/tokenizer.js";
+export type {
+  DecodeOptions,
+  Decoder,
+  EncodeOptions,
+  Tokenizer,
+  TokenizerModel,
+  TokenizerOptions,
+  TokenizerSource,
+} from "./tokenizer/tokenizer.js";

@@ -23,12 +23,14 @@ class File {
   void write(const void* from, int64_t bytes, int64_t offset) const;
   int64_t size() const;
   const std::string& path() const { return path_; }
+  // The operating system's: a file descriptor, on Windows a HANDLE.
+  intptr_t handle() const { return handle_; }
 
  private:
   File(std::string path, intptr_t handle) : path_(std::move(path)), handle_(handle) {}
 
   std::string path_;
-  intptr_t handle_;  // file descriptor; on Windows a HANDLE
+  intptr_t handle_;
 };
 
 }  // namespace nibble

@@ -32,6 +32,8 @@ class Addon : public Napi::Addon<Addon> {
     add("dequantizeRows", guarded<js_dequantize_rows>);
     add("quantizeStream", guarded<js_quantize_stream>);
     add("compareStream", guarded<js_compare_stream>);
+    add("loadModel", guarded<js_load_model>);
+    add("readBandwidth", guarded<js_read_bandwidth>);
   }
 };
 

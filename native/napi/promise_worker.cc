@@ -88,10 +88,23 @@ void PromiseWorker::Execute() {
 
 void PromiseWorker::OnOK() {
   napi_remove_env_cleanup_hook(Env(), cancel_at_exit, job_.get());
-  if (failure_) {
-    deferred_.Reject(to_js_error(Env(), *failure_));
-  } else {
-    deferred_.Resolve(result(Env()));
+  try {
+    if (failure_) {
+      deferred_.Reject(to_js_error(Env(), *failure_));
+    } else {
+      deferred_.Resolve(result(Env()));
+    }
+  } catch (const Napi::Error& error) {
+    reject_if_possible(error);
+  }
+}
+
+void PromiseWorker::reject_if_possible(const Napi::Error& error) {
+  try {
+    deferred_.Reject(error.Value());
+  } catch (const Napi::Error&) {
+    // The environment is ending (a worker thread that was terminated): no JS may run in it any
+    // more, and nobody waits for the promise.
   }
 }
 

@@ -31,6 +31,7 @@ class PromiseWorker : public Napi::AsyncWorker {
  private:
   void Execute() final;
   void OnOK() final;
+  void reject_if_possible(const Napi::Error& error);
 
   Napi::Promise::Deferred deferred_;
   const std::shared_ptr<Job> job_;

@@ -1,6 +1,7 @@
 import type { BenchReport, BenchTest } from "../run/bench.js";
 import { argumentError } from "../errors.js";
-import { engineOption, engineOf } from "./engine-option.js";
+import { engineNames } from "../run/engine.js";
+import { cacheOf, engineOf, engineOptions } from "./engine-option.js";
 import { formatBytes, printJson, printLine, printTable } from "./print.js";
 import { callOptions, defineCommand, integerOption } from "./shared.js";
 
@@ -46,9 +47,23 @@ export const benchCommand = defineCommand(
           requiresArg: true,
           describe: `form of the results: ${forms.join(", ")}`,
         },
-        engine: engineOption,
+        "n-depth": {
+          alias: "d",
+          type: "number",
+          default: 0,
+          requiresArg: true,
+          describe: "tokens that the context holds before each test",
+        },
+        engine: {
+          type: "string",
+          default: engineNames[0] ?? "",
+          requiresArg: true,
+          describe: `what computes, several in turn: ${engineNames.join(",")}`,
+        },
+        "cache-type": engineOptions["cache-type"],
       })
       .example("$0 bench model-*.gguf", "pp512 and tg128 of each")
+      .example("$0 bench model.gguf --engine native,llama.cpp", "both engines, run by run in turn")
       .example("$0 bench model.gguf -p 0 -n 256 -o csv", "for a spreadsheet"),
   async (argv, context) => {
     const form = argv.output;
@@ -57,9 +72,10 @@ export const benchCommand = defineCommand(
     const { benchFormats, benchRows } = await import("../run/bench-format.js");
     const options = {
       ...callOptions(context),
-      engine: engineOf(argv.engine),
+      engines: argv.engine.split(",").map(engineOf),
+      cache: cacheOf(argv["cache-type"]),
       repetitions: integerOption("--repetitions", argv.repetitions),
-      tests: tests(argv["n-prompt"], argv["n-gen"]),
+      tests: tests(argv["n-prompt"], argv["n-gen"], argv["n-depth"]),
     };
     const reports: BenchReport[] = [];
     for (const model of argv.models) reports.push(await bench(model, options));
@@ -73,10 +89,11 @@ export const benchCommand = defineCommand(
   },
 );
 
-function tests(prompt: number, generation: number): readonly BenchTest[] {
+function tests(prompt: number, generation: number, before: number): readonly BenchTest[] {
+  const depth = integerOption("--n-depth", before, 0);
   const all: readonly BenchTest[] = [
-    { kind: "pp", tokens: integerOption("--n-prompt", prompt, 0) ?? 0 },
-    { kind: "tg", tokens: integerOption("--n-gen", generation, 0) ?? 0 },
+    { kind: "pp", tokens: integerOption("--n-prompt", prompt, 0) ?? 0, depth },
+    { kind: "tg", tokens: integerOption("--n-gen", generation, 0) ?? 0, depth },
   ];
   const wanted = all.filter(({ tokens }) => tokens > 0);
   if (wanted.length === 0) throw argumentError("--n-gen", "more than 0, or --n-prompt", generation);
@@ -86,23 +103,38 @@ function tests(prompt: number, generation: number): readonly BenchTest[] {
 function printReports(reports: readonly BenchReport[]): void {
   const right = "right" as const;
   printTable(
-    ["model", "size", "params", "engine", "threads", "test", "t/s", "read/s"],
-    reports.flatMap((report) =>
-      report.results.map(({ name, tokensPerSecond, deviation, bytesPerSecond }) => [
+    ["model", "size", "engine", "test", "t/s", "read/s", "limit"],
+    reports.flatMap(({ results, ...report }) =>
+      results.map(({ kind, engine, name, tokensPerSecond, deviation, bytesPerSecond }) => [
         report.model,
         formatBytes(report.weightBytes),
-        `${(report.parameters / 1e6).toFixed(1)} M`,
-        report.engine,
-        String(report.threads),
+        engine,
         name,
         `${tokensPerSecond.toFixed(2)} ± ${deviation.toFixed(2)}`,
         `${formatBytes(bytesPerSecond)}/s`,
+        // A prompt is not limited by memory.
+        kind === "tg"
+          ? `${((100 * bytesPerSecond) / report.memoryBytesPerSecond).toFixed(0)} %`
+          : "",
       ]),
     ),
-    { align: ["left", right, right, "left", right, right, right, right] },
+    { align: ["left", right, "left", right, right, right, right] },
   );
   printLine();
-  for (const { path, loadSeconds } of reports) {
-    printLine(`${path}: loaded in ${loadSeconds.toFixed(2)} s`);
+  for (const report of reports) printNotes(report);
+}
+
+/** What the table has no room for. */
+function printNotes({ path, threads, isa, results, ...report }: BenchReport): void {
+  const memory = `${formatBytes(report.memoryBytesPerSecond)}/s from memory, the limit of tg`;
+  printLine(`${path}: ${threads} threads, ${isa}, ${memory}`);
+  for (const [engine, seconds] of Object.entries(report.loadSeconds)) {
+    const first = results.find((result) => result.engine === engine && result.kind === "pp");
+    const wait = first?.firstTokenSeconds;
+    const waited =
+      wait === undefined
+        ? ""
+        : `, first token behind ${first?.name ?? ""} after ${wait.toFixed(3)} s`;
+    printLine(`${engine}: loaded in ${seconds.toFixed(2)} s${waited}`);
   }
 }

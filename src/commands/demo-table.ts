@@ -1,4 +1,5 @@
 import type { RecipeName } from "../plan/recipes.js";
+import type { EngineName } from "../run/engine.js";
 import { formatBytes, printable, printLine, printTable } from "./print.js";
 
 /** One type, taken all the way. */
@@ -21,6 +22,7 @@ export interface DemoReport {
   readonly model: string;
   readonly text: string;
   readonly prompt: string;
+  readonly engine: EngineName;
   readonly seconds: number;
   readonly rows: readonly DemoRow[];
 }
@@ -48,7 +50,7 @@ const columns: readonly (readonly [string, (row: DemoRow) => string, string])[] 
   [
     "write t/s",
     (row) => row.generationTokensPerSecond.toFixed(0),
-    "tokens per second that are generated, one by one, by one thread",
+    "tokens per second that are generated, one by one",
   ],
 ];
 

@@ -1,5 +1,6 @@
 import { argumentError } from "../errors.js";
-import { engineOption, engineOf } from "./engine-option.js";
+import { engineChoice, engineOptions } from "./engine-option.js";
+import { samplingChoice, samplingOptions } from "./sampling-option.js";
 import { printJson } from "./print.js";
 import { stopProgress } from "./progress-bar.js";
 import { callOptions, defineCommand, integerOption } from "./shared.js";
@@ -26,19 +27,8 @@ export const generateCommand = defineCommand(
           requiresArg: true,
           describe: "tokens to write at most",
         },
-        temp: {
-          type: "number",
-          default: 0.8,
-          requiresArg: true,
-          describe: "0 takes the most probable token, more is more varied",
-        },
-        seed: {
-          alias: "s",
-          type: "number",
-          requiresArg: true,
-          describe: "the same seed gives the same text",
-        },
-        engine: engineOption,
+        ...samplingOptions,
+        ...engineOptions,
       })
       .example('$0 generate model-Q4_0.gguf -p "Once upon a time" --temp 0', "the likeliest text"),
   async (argv, context) => {
@@ -46,10 +36,9 @@ export const generateCommand = defineCommand(
     const { generate } = await import("../run/generate.js");
     const options = {
       ...callOptions(context),
-      engine: engineOf(argv.engine),
+      ...engineChoice(argv),
+      ...samplingChoice(argv),
       maxTokens: integerOption("--n-predict", argv["n-predict"]),
-      temperature: argv.temp,
-      seed: integerOption("--seed", argv.seed, 0),
     };
     let text = "";
     if (!context.json) process.stdout.write(printableText(argv.prompt));

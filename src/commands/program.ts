@@ -3,15 +3,18 @@ import yargs, { type Argv, type CommandModule } from "yargs";
 import { exitStatus, isNibbleError, NibbleError } from "../errors.js";
 import { nearestName } from "../plan/nearest-name.js";
 import { benchCommand } from "./bench.js";
+import { chatCommand } from "./chat.js";
 import { convertCommand } from "./convert.js";
 import { demoCommand } from "./demo.js";
 import { devicesCommand } from "./devices.js";
 import { generateCommand } from "./generate.js";
+import { imatrixCommand } from "./imatrix.js";
 import { inspectCommand } from "./inspect.js";
 import { perplexityCommand } from "./perplexity.js";
 import { quantizeCommand } from "./quantize.js";
 import { terminalWidth } from "./print.js";
 import { reportError } from "./shared.js";
+import { tokenizeCommand } from "./tokenize.js";
 import { verifyCommand } from "./verify.js";
 
 /** Every command, in the order of `nibble --help`. */
@@ -21,8 +24,11 @@ const commands = [
   convertCommand,
   verifyCommand,
   perplexityCommand,
+  imatrixCommand,
   benchCommand,
   generateCommand,
+  chatCommand,
+  tokenizeCommand,
   devicesCommand,
   demoCommand,
 ] as readonly CommandModule<object, never>[];

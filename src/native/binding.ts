@@ -80,6 +80,81 @@ export interface NativeFormat {
   readonly codec: boolean;
 }
 
+/** Where a tensor of the graph lies; its shape is checked. */
+export interface NativePlace {
+  /** The name in the file, without `blk.N.`. */
+  readonly name: string;
+  readonly file: number;
+  readonly offset: number;
+  /** ggml id; of matrices any that has a codec, of vectors F32. */
+  readonly format: number;
+  readonly perRow: number;
+  readonly rows: number;
+}
+
+/** A model as native/model/config.h has it. */
+export interface NativeModelConfig {
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly ffnWidth: number;
+  readonly vocabulary: number;
+  readonly rmsEps: number;
+  readonly attentionScale: number;
+  /** 0: none. */
+  readonly window: number;
+  /** Value pairs (i, i + dims / 2) are turned; else (2i, 2i + 1). */
+  readonly ropeHalves: boolean;
+  readonly ropeScale: number;
+  /** Radians per token for every pair. */
+  readonly ropeFrequencies: Float64Array;
+}
+
+export interface NativeModelOptions {
+  readonly files: readonly NativeInput[];
+  readonly config: NativeModelConfig;
+  readonly tensors: readonly NativePlace[];
+  readonly layers: readonly (readonly NativePlace[])[];
+}
+
+/** A model that is mapped from its files. What still runs keeps it after `dispose`. */
+export interface NativeModel {
+  createContext(options: {
+    readonly capacity: number;
+    readonly threads: number;
+    readonly cache: "F16" | "Q8_0";
+  }): NativeJob<NativeContext>;
+  dispose(): void;
+}
+
+/** Sums over the inputs of one matrix, per column. */
+export interface NativeImportance {
+  readonly name: string;
+  readonly rows: number;
+  readonly sumsOfSquares: Float64Array;
+  readonly sums: Float64Array;
+}
+
+/** A sequence. One job at a time. */
+export interface NativeContext {
+  /**
+   * Reads tokens; progress counts them. What tokens[keep] and all after it need for their logits is kept until the next
+   * call. `wantsLogits` gives those of the last token (else an empty array); then something has to be kept.
+   */
+  evaluate(tokens: Int32Array, keep: number, wantsLogits: boolean): NativeJob<Float32Array>;
+  /** Of kept tokens first, first + 1 ...: count x vocabulary. */
+  logits(first: number, count: number): NativeJob<Float32Array>;
+  /** ln of the probability of targets[i] after kept token first + i. */
+  logProbabilities(first: number, targets: Int32Array): NativeJob<Float64Array>;
+  clear(): void;
+  /** From now on the inputs of the layers' matrices are summed up. */
+  collectImportance(): void;
+  importance(): NativeImportance[];
+  dispose(): void;
+}
+
 export interface Addon {
   machine(): NativeMachine;
   formats(): NativeFormat[];
@@ -87,6 +162,10 @@ export interface Addon {
   quantizeStream(options: StreamOptions): NativeJob<{ bytesRead: number; bytesWritten: number }>;
   /** Reads both again: one row of figures per task. Without `inputs` the output alone is looked at. */
   compareStream(options: StreamOptions): NativeJob<NativeErrorStats[]>;
+  /** Maps the files; reads nothing yet. */
+  loadModel(options: NativeModelOptions): NativeModel;
+  /** Bytes per second that so many threads read from memory; takes about a second. */
+  readBandwidth(threads: number): NativeJob<number>;
   /** f32 to blocks; `isa` names a kernel other than the one in use. For tests and small data. */
   quantizeRows(format: number, values: Float32Array, isa?: string): Uint8Array;
   /** Blocks to f32. */

@@ -37,6 +37,31 @@ export async function callNative<T>(
   }
 }
 
+/**
+ * As `callNative`, for jobs that come one after the other so fast that nobody asks how far they are.
+ *
+ * @throws what the job failed with, as a NibbleError; `signal.reason` on abort.
+ */
+export async function settleNative<T>(
+  job: NativeJob<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const cancel = () => job.cancel();
+  if (signal?.aborted) cancel();
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    const result = await job.promise;
+    // Jobs look at the wish to stop now and then, and the short ones not at all.
+    signal?.throwIfAborted();
+    return result;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw fromNative(error, undefined);
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+  }
+}
+
 /** Waits for the job, reporting meanwhile; an error of the reporter cancels the job first. */
 async function settle<T>(
   job: NativeJob<T>,

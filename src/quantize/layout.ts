@@ -1,7 +1,7 @@
 import { NibbleError } from "../errors.js";
 import type { FormatName } from "../formats.js";
 import type { MetadataEntry } from "../sources/model-info.js";
-import { ggufHeader } from "./gguf-writer.js";
+import { ggufHeader } from "../sources/gguf-writer.js";
 
 /** A tensor to be written; `shape` is in GGUF order, the length of a row first. */
 export interface LayoutTensor {

@@ -1,7 +1,8 @@
-import { link, mkdir, open, rename, rm, stat, statfs, type FileHandle } from "node:fs/promises";
+import { mkdir, open, rm, stat, statfs, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { argumentError, ioError, NibbleError } from "../errors.js";
 import type { NativeInput } from "../native/binding.js";
+import { checkName, giveName } from "../sources/new-file.js";
 
 /** The names that an output has on its way: nothing stands under `path` before it is whole and verified. */
 export interface OutputNames {
@@ -33,16 +34,7 @@ export async function checkOutput(
       }
     }
   }
-  const status = await stat(names.path).catch(() => undefined);
-  if (status?.isDirectory() === true)
-    throw argumentError("output", "a file, not a folder", names.path);
-  if (status !== undefined && !overwrite) {
-    throw argumentError(
-      "output",
-      "a file that does not exist yet (--overwrite replaces it)",
-      names.path,
-    );
-  }
+  await checkName(names.path, overwrite);
 }
 
 /** Which file a path leads to, through links, or undefined where there is none. */
@@ -105,38 +97,11 @@ export async function publish(
 ): Promise<void> {
   try {
     await partial.sync();
-    if (overwrite || !(await linked(names))) await rename(names.partial, names.path);
-    await syncFolder(dirname(names.path));
+    await giveName(names.partial, names.path, overwrite);
     await rm(names.journal, { force: true });
   } catch (error) {
     throw ioError(error, names.path, "write");
   }
-}
-
-/** A link fails where the name has been taken meanwhile; a rename would replace that file. */
-async function linked(names: OutputNames): Promise<boolean> {
-  try {
-    await link(names.partial, names.path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") {
-      throw argumentError(
-        "output",
-        "a file that does not exist yet (--overwrite replaces it)",
-        names.path,
-      );
-    }
-    // File systems without hard links (exFAT): the name was free a moment ago.
-    return false;
-  }
-  await rm(names.partial);
-  return true;
-}
-
-/** Makes the new name survive a loss of power; systems that cannot sync a folder do it by themselves. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r").catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
 }
 
 /** Removes what a failed run left. */

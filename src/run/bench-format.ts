@@ -8,15 +8,20 @@ export interface BenchRow {
   readonly model_n_params: number;
   readonly engine: string;
   readonly n_threads: number;
+  readonly isa: string;
   readonly test: string;
   readonly n_prompt: number;
   readonly n_gen: number;
+  readonly n_depth: number;
   readonly repetitions: number;
   readonly avg_ns: number;
   readonly avg_ts: number;
   readonly stddev_ts: number;
   readonly bytes_per_second: number;
+  readonly memory_bytes_per_second: number;
   readonly load_seconds: number;
+  readonly first_token_seconds: number | "";
+  readonly logits_hash: string;
   readonly samples_ns: readonly number[];
   readonly samples_ts: readonly number[];
 }
@@ -30,17 +35,22 @@ export function benchRows(reports: readonly BenchReport[]): readonly BenchRow[] 
         model_type: report.model,
         model_size: report.weightBytes,
         model_n_params: report.parameters,
-        engine: report.engine,
+        engine: result.engine,
         n_threads: report.threads,
+        isa: report.isa,
         test: result.name,
         n_prompt: result.kind === "pp" ? result.tokens : 0,
         n_gen: result.kind === "tg" ? result.tokens : 0,
+        n_depth: result.depth ?? 0,
         repetitions: nanoseconds.length,
         avg_ns: Math.round(nanoseconds.reduce((sum, each) => sum + each, 0) / nanoseconds.length),
         avg_ts: result.tokensPerSecond,
         stddev_ts: result.deviation,
         bytes_per_second: result.bytesPerSecond,
-        load_seconds: report.loadSeconds,
+        memory_bytes_per_second: report.memoryBytesPerSecond,
+        load_seconds: report.loadSeconds[result.engine] ?? 0,
+        first_token_seconds: result.firstTokenSeconds ?? "",
+        logits_hash: result.logitsHash ?? "",
         samples_ns: nanoseconds,
         samples_ts: result.seconds.map((seconds) => result.tokens / seconds),
       };

@@ -1,16 +1,23 @@
+import { createHash } from "node:crypto";
 import { argumentError } from "../errors.js";
+import { settleNative, threadCount } from "../native/call.js";
+import { loadAddon, machine } from "../native/load.js";
 import type { ModelInfo, TensorInfo } from "../sources/model-info.js";
+import { engineNames, type EngineContext, type EngineName, type RunOptions } from "./engine.js";
 import { modelDescription } from "./model-description.js";
-import type { EngineContext, EngineName, RunOptions } from "./engine.js";
-import { abortable, withModel, type RunningModel } from "./with-model.js";
+import { abortable, openModel, type RunningModel } from "./with-model.js";
 
 /** `pp`: a prompt of so many tokens is read in one go. `tg`: so many tokens are written one by one. */
 export interface BenchTest {
   readonly kind: "pp" | "tg";
   readonly tokens: number;
+  /** Tokens that the context holds before; 0 by default. Reading them does not count. */
+  readonly depth?: number | undefined;
 }
 
-export interface BenchOptions extends RunOptions {
+export interface BenchOptions extends Omit<RunOptions, "engine"> {
+  /** Run after run in turn, so that what disturbs the machine disturbs all; the default engine alone by default. */
+  readonly engines?: readonly EngineName[] | undefined;
   /** pp512 and tg128 by default, as in llama-bench. */
   readonly tests?: readonly BenchTest[] | undefined;
   /** Times that each test is run, after one run that does not count; 5 by default. */
@@ -18,7 +25,8 @@ export interface BenchOptions extends RunOptions {
 }
 
 export interface BenchResult extends BenchTest {
-  /** As llama-bench writes it: pp512, tg128. */
+  readonly engine: EngineName;
+  /** As llama-bench writes it: pp512, tg128, tg128 @ d4096. */
   readonly name: string;
   /** Seconds of each repetition. */
   readonly seconds: readonly number[];
@@ -31,18 +39,26 @@ export interface BenchResult extends BenchTest {
    * once for every batch, which is counted here as one.
    */
   readonly bytesPerSecond: number;
+  /** Of a prompt: the median of the seconds until the first token behind it was there. */
+  readonly firstTokenSeconds?: number;
+  /** sha256 (its first 16 digits) of the logits after the last repetition: the work was done. Native engine only. */
+  readonly logitsHash?: string;
 }
 
 export interface BenchReport {
   readonly path: string;
   /** Architecture, size and type: "llama 8.4M Q4_0". */
   readonly model: string;
-  readonly engine: EngineName;
   readonly threads: number;
+  /** Instruction set of the native engine. */
+  readonly isa: string;
+  /** Bytes per second that these threads read from memory, measured before the tests: the limit of tg. */
+  readonly memoryBytesPerSecond: number;
   /** Bytes of the tensors. */
   readonly weightBytes: number;
   readonly parameters: number;
-  readonly loadSeconds: number;
+  readonly loadSeconds: Readonly<Partial<Record<EngineName, number>>>;
+  /** Test by test, engine by engine. */
   readonly results: readonly BenchResult[];
 }
 
@@ -52,87 +68,153 @@ export const defaultTests: readonly BenchTest[] = [
 ];
 
 /**
- * How fast a model reads and writes, on one sequence that starts empty.
+ * How fast a model reads and writes, on one sequence.
  *
  * @throws NibbleError ERR_ARGUMENT, ERR_UNSUPPORTED, ERR_FORMAT, ERR_NATIVE_LOAD; `signal.reason` on abort.
  */
 export async function bench(path: string, options: BenchOptions = {}): Promise<BenchReport> {
-  const { tests = defaultTests, repetitions = 5 } = options;
-  if (!Number.isSafeInteger(repetitions) || repetitions < 1) {
-    throw argumentError("repetitions", "an integer of at least 1", repetitions);
-  }
-  if (tests.length === 0) throw argumentError("tests", "at least one test", "none");
-  for (const { tokens } of tests) {
-    if (!Number.isSafeInteger(tokens) || tokens < 1) {
-      throw argumentError("tests", "tests of at least 1 token", tokens);
-    }
-  }
-  return withModel(path, options, async (running) => {
-    const { info, engine, threads, loadSeconds } = running;
+  const { tests = defaultTests, repetitions = 5, engines = engineNames.slice(0, 1) } = options;
+  checkOptions(tests, repetitions, engines);
+  const threads = threadCount(options.threads);
+  const memoryBytesPerSecond = await settleNative(
+    loadAddon().readBandwidth(threads),
+    options.signal,
+  );
+  const running: RunningModel[] = [];
+  try {
+    for (const engine of engines) running.push(await openModel(path, { ...options, engine }));
+    const [{ info }] = running as [RunningModel];
     const results = await runTests(running, tests, repetitions, options);
     return {
       path,
       model: modelDescription(info),
-      engine,
       threads,
+      isa: machine().isa,
+      memoryBytesPerSecond,
       weightBytes: info.tensors.reduce((sum, { bytes }) => sum + bytes, 0),
       parameters: info.tensors.reduce((sum, tensor) => sum + values(tensor), 0),
-      loadSeconds,
+      loadSeconds: Object.fromEntries(running.map((each) => [each.engine, each.loadSeconds])),
       results,
     };
-  });
+  } finally {
+    for (const { dispose } of running) await dispose();
+  }
+}
+
+function checkOptions(
+  tests: readonly BenchTest[],
+  repetitions: number,
+  engines: readonly EngineName[],
+): void {
+  if (!Number.isSafeInteger(repetitions) || repetitions < 1) {
+    throw argumentError("repetitions", "an integer of at least 1", repetitions);
+  }
+  if (tests.length === 0) throw argumentError("tests", "at least one test", "none");
+  if (engines.length === 0) throw argumentError("engines", "at least one engine", "none");
+  for (const { tokens, depth = 0 } of tests) {
+    if (!Number.isSafeInteger(tokens) || tokens < 1) {
+      throw argumentError("tests", "tests of at least 1 token", tokens);
+    }
+    if (!Number.isSafeInteger(depth) || depth < 0) {
+      throw argumentError("tests", "a depth of at least 0 tokens", depth);
+    }
+  }
 }
 
 function values({ shape }: TensorInfo): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
+/** One engine with its context and what its runs took. */
+interface Lane {
+  readonly running: RunningModel;
+  readonly context: EngineContext;
+  readonly vocabulary: number;
+}
+
+interface Run {
+  readonly seconds: number;
+  readonly firstTokenSeconds?: number;
+}
+
 async function runTests(
-  { info, model }: RunningModel,
+  models: readonly RunningModel[],
   tests: readonly BenchTest[],
   repetitions: number,
-  { signal, onProgress }: RunOptions,
+  { signal, onProgress }: Pick<RunOptions, "signal" | "onProgress">,
 ): Promise<readonly BenchResult[]> {
-  const context = await model.createContext(Math.max(...tests.map(({ tokens }) => tokens)) + 1);
-  const vocabulary = embedding(info)?.shape[1] ?? 1;
-  const total = tests.length * (repetitions + 1);
+  // A token for the first that is written, and one for the logits that are hashed.
+  const length = Math.max(...tests.map(({ tokens, depth = 0 }) => tokens + depth)) + 2;
+  const lanes: Lane[] = [];
+  for (const running of models) {
+    const vocabulary = embedding(running.info)?.shape[1] ?? 1;
+    lanes.push({ running, vocabulary, context: await running.model.createContext(length) });
+  }
+  const total = tests.length * (repetitions + 1) * lanes.length;
   let done = 0;
   const results: BenchResult[] = [];
   for (const test of tests) {
-    const seconds: number[] = [];
-    const name = `${test.kind}${test.tokens}`;
+    const name = testName(test);
+    const runs = new Map<Lane, Run[]>(lanes.map((lane) => [lane, []]));
     for (let i = 0; i <= repetitions; i += 1) {
-      onProgress?.({ phase: "bench", done, total, unit: "tests", label: name });
-      await context.clear();
-      const began = performance.now();
-      await abortable(runTest(context, test, vocabulary, model.bos, signal), signal);
-      // The first run warms caches, pages and clocks.
-      if (i > 0) seconds.push((performance.now() - began) / 1000);
-      done += 1;
+      for (const lane of lanes) {
+        const label = `${name} ${lane.running.engine}`;
+        onProgress?.({ phase: "bench", done, total, unit: "tests", label });
+        const run = await abortable(runTest(lane, test, signal), signal);
+        // The first run warms caches, pages and clocks.
+        if (i > 0) runs.get(lane)?.push(run);
+        done += 1;
+      }
     }
-    results.push(summarize(test, name, seconds, bytesRead(info, test)));
+    for (const [lane, its] of runs) {
+      const hash = await abortable(hashLogits(lane), signal);
+      results.push(summarize(lane.running, test, name, its, hash));
+    }
   }
   onProgress?.({ phase: "bench", done, total, unit: "tests" });
   return results;
 }
 
+function testName({ kind, tokens, depth = 0 }: BenchTest): string {
+  return `${kind}${tokens}${depth > 0 ? ` @ d${depth}` : ""}`;
+}
+
+/** Any ids will do, as long as they are not all the same row of the embedding. */
+function someTokens(count: number, vocabulary: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => (i * 7919) % vocabulary);
+}
+
 async function runTest(
-  context: EngineContext,
-  { kind, tokens }: BenchTest,
-  vocabulary: number,
-  bos: number | undefined,
+  { context, vocabulary, running: { model } }: Lane,
+  { kind, tokens, depth = 0 }: BenchTest,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<Run> {
+  await context.clear();
+  if (depth > 0) await context.evaluate(someTokens(depth, vocabulary));
+  const began = performance.now();
+  const elapsed = () => (performance.now() - began) / 1000;
   if (kind === "pp") {
-    // Any ids will do, as long as they are not all the same row of the embedding.
-    await context.evaluate(Array.from({ length: tokens }, (_, i) => (i * 7919) % vocabulary));
-    return;
+    const prompt = someTokens(tokens, vocabulary);
+    await context.evaluate(prompt);
+    const seconds = elapsed();
+    const next = context.generate([prompt.at(-1) ?? 0], { temperature: 0 }, true);
+    await next[Symbol.asyncIterator]().next();
+    return { seconds, firstTokenSeconds: elapsed() };
   }
-  const written = context.generate([bos ?? 0], { temperature: 0 }, true)[Symbol.asyncIterator]();
+  const written = context.generate([model.bos ?? 0], { temperature: 0 }, true);
+  const iterator = written[Symbol.asyncIterator]();
   for (let count = 0; count < tokens; count += 1) {
     signal?.throwIfAborted();
-    await written.next();
+    await iterator.next();
   }
+  return { seconds: elapsed() };
+}
+
+async function hashLogits({ context }: Lane): Promise<string | undefined> {
+  if (context.inside === undefined) return undefined;
+  const hash = createHash("sha256");
+  for await (const logits of context.inside.logits([0], 0)) hash.update(logits);
+  return hash.digest("hex").slice(0, 16);
 }
 
 function embedding({ tensors }: ModelInfo): TensorInfo | undefined {
@@ -148,20 +230,33 @@ function bytesRead(info: ModelInfo, { kind, tokens }: BenchTest): number {
 }
 
 function summarize(
+  { info, engine }: RunningModel,
   test: BenchTest,
   name: string,
-  seconds: readonly number[],
-  bytes: number,
+  runs: readonly Run[],
+  logitsHash: string | undefined,
 ): BenchResult {
+  const seconds = runs.map((run) => run.seconds);
   const rates = seconds.map((each) => test.tokens / each);
   const mean = average(rates);
   const squares = rates.map((rate) => (rate - mean) ** 2);
   const deviation =
     rates.length > 1 ? Math.sqrt(average(squares) * (rates.length / (rates.length - 1))) : 0;
+  const bytes = bytesRead(info, test);
   const bytesPerSecond = average(seconds.map((each) => bytes / each));
-  return { ...test, name, seconds, tokensPerSecond: mean, deviation, bytesPerSecond };
+  const first = runs.flatMap(({ firstTokenSeconds: its }) => (its === undefined ? [] : [its]));
+  return {
+    ...{ engine, ...test, name, seconds, tokensPerSecond: mean, deviation, bytesPerSecond },
+    ...(first.length > 0 && { firstTokenSeconds: median(first) }),
+    ...(logitsHash !== undefined && { logitsHash }),
+  };
 }
 
 function average(numbers: readonly number[]): number {
   return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }

@@ -2,11 +2,17 @@ import type * as Library from "node-llama-cpp";
 import type { LlamaContextSequence, LlamaModel, Llama, Token } from "node-llama-cpp";
 import { NibbleError } from "../errors.js";
 import type { ModelInfo } from "../sources/model-info.js";
-import type { Engine, EngineContext, EngineOptions, LoadedModel, Sampling } from "./engine.js";
+import type { Engine, EngineContext, EngineOptions, LoadedModel, TokenDecoder } from "./engine.js";
+import { samplingSettings, type SamplingOptions } from "./sampling.js";
 import { uncoveredCharacter } from "./vocabulary-gaps.js";
 
 /** Tokens that llama.cpp computes at once, as in llama-perplexity and llama-bench. */
 const batchTokens = 512;
+
+/** A character of four bytes may take four tokens. */
+const maxHeld = 4;
+
+type SequenceSampling = NonNullable<Parameters<LlamaContextSequence["evaluate"]>[1]>;
 
 /** What llama.cpp said last: its errors come as log lines. */
 const lastLines: string[] = [];
@@ -75,12 +81,12 @@ async function load(info: ModelInfo, { threads, signal }: EngineOptions): Promis
   return {
     bos: model.tokens.bos ?? undefined,
     addsBos: model.tokens.shouldPrependBosToken,
+    isEnd: (token) => model.isEogToken(token as Token),
     tokenize: (text, special) => {
       refuseGaps(info, text);
       return model.tokenize(text, special);
     },
-    detokenize: (tokens, before) =>
-      model.detokenize(tokens as readonly Token[], true, before as readonly Token[]),
+    decoder: (before) => tokenDecoder(model, before),
     createContext: (length) => createContext(info.path, model, length, threads),
     dispose: () => model.dispose(),
   };
@@ -136,15 +142,45 @@ function sequenceContext(sequence: LlamaContextSequence): EngineContext {
     logProbabilities: (tokens, first) => logProbabilities(sequence, tokens as Token[], first),
     generate: (tokens, sampling, pastEnd) =>
       sequence.evaluate(tokens as Token[], {
-        ...samplingOptions(sampling),
+        ...samplingOptions(sampling, () => sequence.contextTokens),
         yieldEogToken: pastEnd,
       }),
+    length: () => sequence.nextTokenIndex,
     clear: () => sequence.clearHistory(),
   };
 }
 
-function samplingOptions({ temperature, seed }: Sampling): { temperature: number; seed?: number } {
-  return { temperature, ...(seed !== undefined && { seed }) };
+/** Their names differ, their meaning does not. `punishTokens` are asked for again before every token. */
+function samplingOptions(sampling: SamplingOptions, recent: () => Token[]): SequenceSampling {
+  const { repeatPenalty, repeatLastN, ...same } = samplingSettings(sampling);
+  return {
+    ...same,
+    ...(repeatPenalty !== 1 && {
+      repeatPenalty: {
+        penalty: repeatPenalty,
+        maxPunishTokens: Math.max(1, repeatLastN),
+        punishTokens: () => (repeatLastN === 0 ? [] : recent().slice(-repeatLastN)),
+      },
+    }),
+  };
+}
+
+/** Its detokenizer takes whole lists: tokens are held back until they end in a whole character. */
+function tokenDecoder(model: LlamaModel, before: readonly number[]): TokenDecoder {
+  const shown = [...before] as Token[];
+  let held: Token[] = [];
+  const text = () => model.detokenize(held, true, shown);
+  return {
+    push(token) {
+      held.push(token as Token);
+      const piece = text();
+      if (piece.endsWith("\ufffd") && held.length < maxHeld) return "";
+      shown.push(...held);
+      held = [];
+      return piece;
+    },
+    end: () => (held.length > 0 ? text() : ""),
+  };
 }
 
 /**

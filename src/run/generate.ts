@@ -1,20 +1,20 @@
 import { argumentError } from "../errors.js";
-import type { LoadedModel, RunOptions } from "./engine.js";
+import type { EngineContext, LoadedModel, RunOptions } from "./engine.js";
+import { samplingSettings, type SamplingOptions } from "./sampling.js";
+import { createStopFilter } from "./stop-strings.js";
 import { abortable, openModel } from "./with-model.js";
 
-export interface GenerateOptions extends RunOptions {
+export interface GenerateOptions extends RunOptions, SamplingOptions {
   /** Tokens to write at most; 128 by default. */
   readonly maxTokens?: number | undefined;
-  /** 0 (always the most probable token) and up; 0.8 by default. */
-  readonly temperature?: number | undefined;
-  /** The same seed gives the same text on the same machine; without one every call differs. */
-  readonly seed?: number | undefined;
+  /** Texts that end the text where they come up; they are not part of it. */
+  readonly stop?: readonly string[] | undefined;
 }
 
 /**
  * What the model writes after `prompt`, in pieces of whole characters, without the prompt. Ends with the model's own end
- * of text or after `maxTokens`. BOS comes first where the model wants it; names of special tokens in the prompt are those
- * tokens. No chat template is applied.
+ * of text, at a stop string or after `maxTokens`. BOS comes first where the model wants it; names of special tokens in
+ * the prompt are those tokens. No chat template is applied.
  *
  * @throws NibbleError ERR_ARGUMENT, ERR_UNSUPPORTED, ERR_FORMAT, ERR_NATIVE_LOAD; `signal.reason` on abort.
  */
@@ -23,22 +23,17 @@ export async function* generate(
   prompt: string,
   options: GenerateOptions = {},
 ): AsyncGenerator<string, void, undefined> {
-  const { maxTokens = 128, temperature = 0.8, seed } = options;
+  const { maxTokens = 128 } = options;
   if (!Number.isSafeInteger(maxTokens) || maxTokens < 1) {
     throw argumentError("maxTokens", "an integer of at least 1", maxTokens);
   }
-  if (!Number.isFinite(temperature) || temperature < 0) {
-    throw argumentError("temperature", "a number of at least 0", temperature);
-  }
-  if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
-    throw argumentError("seed", "an integer from 0 to 4294967295", seed);
-  }
+  samplingSettings(options);
+  createStopFilter(options.stop ?? []);
   const { model, dispose } = await openModel(path, options);
   try {
     const tokens = promptTokens(model, prompt);
     const context = await model.createContext(tokens.length + maxTokens);
-    const written = context.generate(tokens, { temperature, seed }, false);
-    yield* decode(model, tokens, written, maxTokens, options.signal);
+    yield* writeText(model, context, tokens, tokens, { ...options, maxTokens });
   } finally {
     await dispose();
   }
@@ -53,29 +48,31 @@ function promptTokens(model: LoadedModel, prompt: string): readonly number[] {
   return tokens;
 }
 
-/** A character of four bytes may take four tokens. */
-const maxPending = 4;
-
-/** Tokens to text; bytes of a character that is not complete are held back. */
-async function* decode(
+/**
+ * The text that follows `tokens`, which the context has not read yet, piece by piece.
+ *
+ * @param before all tokens of the sequence, `tokens` included.
+ * @param onToken is told every token that is part of the sequence from now on.
+ */
+export async function* writeText(
   model: LoadedModel,
-  prompt: readonly number[],
-  written: AsyncIterable<number>,
-  maxTokens: number,
-  signal: AbortSignal | undefined,
+  context: EngineContext,
+  tokens: readonly number[],
+  before: readonly number[],
+  options: Omit<GenerateOptions, "maxTokens"> & { readonly maxTokens: number },
+  onToken: (token: number) => void = () => undefined,
 ): AsyncGenerator<string, void, undefined> {
-  const before = [...prompt];
-  let pending: number[] = [];
-  const tokens = written[Symbol.asyncIterator]();
-  for (let count = 0; count < maxTokens; count += 1) {
-    const next = await abortable(tokens.next(), signal);
+  const decoder = model.decoder(before);
+  const filter = createStopFilter(options.stop ?? []);
+  const written = context.generate(tokens, options, false)[Symbol.asyncIterator]();
+  for (let count = 0; count < options.maxTokens; count += 1) {
+    const next = await abortable(written.next(), options.signal);
     if (next.done === true) break;
-    pending.push(next.value);
-    const text = model.detokenize(pending, before);
-    if (text.endsWith("\ufffd") && pending.length < maxPending) continue;
-    yield text;
-    before.push(...pending);
-    pending = [];
+    onToken(next.value);
+    const { text, stopped } = filter.push(decoder.push(next.value));
+    if (text !== "") yield text;
+    if (stopped) return;
   }
-  if (pending.length > 0) yield model.detokenize(pending, before);
+  const rest = filter.push(decoder.end()).text + filter.end();
+  if (rest !== "") yield rest;
 }

@@ -1,14 +1,28 @@
+import { basename } from "node:path";
 import { argumentError } from "../errors.js";
-import type { EngineContext, EngineName, LoadedModel, RunOptions } from "./engine.js";
-import { abortable, withModel } from "./with-model.js";
+import type { DivergenceReport } from "./divergence.js";
+import type { EngineContext, EngineName, RunOptions } from "./engine.js";
+import {
+  plainScorer,
+  referenceFileScorer,
+  referenceModelScorer,
+  savingScorer,
+  type Scorer,
+} from "./score-windows.js";
+import { atLeast, cutWindows, type WindowOptions, type Windows } from "./windows.js";
+import { abortable, withModel, type RunningModel } from "./with-model.js";
 
-export interface PerplexityOptions extends RunOptions {
-  /** The text that is scored. */
-  readonly text: string;
-  /** Tokens in a window, at least 4; 512 by default. */
-  readonly contextLength?: number | undefined;
-  /** Windows at most; all by default. */
-  readonly chunks?: number | undefined;
+export interface PerplexityOptions extends RunOptions, WindowOptions {
+  /** A model that runs in step: how far this one's predictions diverge from it. */
+  readonly reference?: string | undefined;
+  /** A file that `saveReference` wrote, instead of a reference model. */
+  readonly loadReference?: string | undefined;
+  /** Keeps the model's predictions in a file: the most probable tokens of every position, and the rest's sum. */
+  readonly saveReference?: string | undefined;
+  /** How many tokens `saveReference` keeps of a position; 64 by default. */
+  readonly referenceTokens?: number | undefined;
+  /** `saveReference` may replace a file; false by default. */
+  readonly overwrite?: boolean | undefined;
 }
 
 export interface PerplexityReport {
@@ -25,6 +39,8 @@ export interface PerplexityReport {
   readonly standardError: number;
   /** The perplexity after each window. */
   readonly running: readonly number[];
+  /** Where a reference was given. */
+  readonly divergence?: DivergenceReport;
   readonly loadSeconds: number;
   readonly seconds: number;
   readonly tokensPerSecond: number;
@@ -32,84 +48,88 @@ export interface PerplexityReport {
 
 /**
  * Perplexity by llama.cpp's protocol: the text is cut into windows of `contextLength` tokens, a rest is left out; every
- * window starts afresh, with BOS in place of its first token where the model wants BOS; the second half is scored.
+ * window starts afresh, with BOS in place of its first token where the model wants BOS; the second half is scored. With
+ * a reference, also how the predictions diverge from it.
  *
- * @throws NibbleError ERR_ARGUMENT where the text fills no window, ERR_UNSUPPORTED, ERR_FORMAT, ERR_NATIVE_LOAD.
+ * @throws NibbleError ERR_ARGUMENT where the text fills no window, or the reference does not fit; ERR_UNSUPPORTED,
+ * ERR_FORMAT, ERR_IO, ERR_NATIVE_LOAD; `signal.reason` on abort.
  */
 export async function perplexity(
   path: string,
   options: PerplexityOptions,
 ): Promise<PerplexityReport> {
-  const contextLength = atLeast("contextLength", options.contextLength ?? 512, 4);
-  const limit = atLeast("chunks", options.chunks ?? Number.MAX_SAFE_INTEGER, 1);
-  return withModel(path, options, async ({ model, engine, threads, loadSeconds }) => {
+  const references = [options.reference, options.loadReference, options.saveReference];
+  if (references.filter((given) => given !== undefined).length > 1) {
+    const expected = "one of reference, loadReference and saveReference";
+    throw argumentError("reference", expected, "several");
+  }
+  return withModel(path, options, async (running) => {
+    const { info, model, engine, threads, loadSeconds } = running;
     const began = performance.now();
-    const windows = cutWindows(model, options.text, contextLength).slice(0, limit);
+    const windows = cutWindows(info, model, options);
+    const { contextLength } = windows;
     const context = await model.createContext(contextLength);
-    const score = await scoreWindows(context, windows, options);
-    const seconds = (performance.now() - began) / 1000;
-    return {
-      path,
-      engine,
-      threads,
-      contextLength,
-      chunks: windows.length,
-      ...score,
-      loadSeconds,
-      seconds,
-      tokensPerSecond: (windows.length * contextLength) / seconds,
-    };
+    const scorer = await chooseScorer(running, context, windows, options);
+    try {
+      const score = await scoreAll(scorer, windows, options);
+      await scorer.finish?.();
+      const seconds = (performance.now() - began) / 1000;
+      const chunks = windows.windows.length;
+      const divergence = scorer.divergence?.();
+      return {
+        ...{ path, engine, threads, contextLength, chunks, ...score },
+        ...(divergence !== undefined && { divergence }),
+        ...{ loadSeconds, seconds, tokensPerSecond: (chunks * contextLength) / seconds },
+      };
+    } finally {
+      await scorer.close?.();
+    }
   });
 }
 
-function atLeast(option: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw argumentError(option, `an integer of at least ${least}`, value);
-}
-
-function cutWindows(
-  model: LoadedModel,
-  text: string,
-  length: number,
-): readonly (readonly number[])[] {
-  const bos = model.addsBos ? model.bos : undefined;
-  const tokens = [...(bos === undefined ? [] : [bos]), ...model.tokenize(text, false)];
-  const count = Math.floor(tokens.length / length);
-  if (count === 0) {
-    const expected = `a text of at least ${length} tokens, or a smaller context`;
-    throw argumentError("text", expected, `one of ${tokens.length}`);
+function chooseScorer(
+  running: RunningModel,
+  context: EngineContext,
+  windows: Windows,
+  options: PerplexityOptions,
+): Promise<Scorer> | Scorer {
+  const { reference, loadReference, saveReference } = options;
+  if (reference !== undefined) {
+    return referenceModelScorer(running, context, reference, windows, options);
   }
-  return Array.from({ length: count }, (_, i) => {
-    const window = tokens.slice(i * length, (i + 1) * length);
-    if (bos !== undefined) window[0] = bos;
-    return window;
+  if (loadReference !== undefined) {
+    return referenceFileScorer(context, loadReference, windows, options.signal);
+  }
+  if (saveReference === undefined) return plainScorer(context);
+  const names = { path: saveReference, model: basename(running.info.path) };
+  return savingScorer(names, context, windows, {
+    topK: atLeast("referenceTokens", options.referenceTokens ?? 64, 1),
+    overwrite: options.overwrite ?? false,
   });
 }
 
 type Score = Pick<PerplexityReport, "perplexity" | "standardError" | "scoredTokens" | "running">;
 
-async function scoreWindows(
-  context: EngineContext,
-  windows: readonly (readonly number[])[],
+async function scoreAll(
+  scorer: Scorer,
+  { windows, contextLength }: Windows,
   { signal, onProgress }: RunOptions,
 ): Promise<Score> {
-  const total = windows.reduce((sum, window) => sum + window.length, 0);
+  const total = windows.length * contextLength;
   const sums = { count: 0, nll: 0, squares: 0 };
   const running: number[] = [];
   let done = 0;
   onProgress?.({ phase: "perplexity", done, total, unit: "tokens" });
   for (const window of windows) {
-    await context.clear();
-    const half = Math.floor(window.length / 2);
-    const logs = await abortable(context.logProbabilities(window, half), signal);
-    for (const log of logs) {
+    for (const log of await abortable(scorer.score(window), signal)) {
       sums.count += 1;
       sums.nll -= log;
       sums.squares += log * log;
     }
     running.push(Math.exp(sums.nll / sums.count));
     done += window.length;
-    const label = `PPL ${running.at(-1)?.toFixed(4) ?? ""}`;
+    const figures = [`PPL ${running.at(-1)?.toFixed(4) ?? ""}`, scorer.label?.() ?? ""];
+    const label = figures.join(" ").trimEnd();
     onProgress?.({ phase: "perplexity", done, total, unit: "tokens", label });
   }
   const mean = sums.nll / sums.count;

@@ -21,7 +21,7 @@ export interface RunningModel {
  */
 export async function openModel(
   path: string,
-  { engine: name, threads: wanted, signal }: RunOptions,
+  { engine: name, threads: wanted, signal, pre, cache }: RunOptions,
 ): Promise<RunningModel> {
   signal?.throwIfAborted();
   const threads = threadCount(wanted);
@@ -31,7 +31,7 @@ export async function openModel(
     throw argumentError("model", "a GGUF file (make one with nibble quantize)", path);
   }
   const began = performance.now();
-  const model = await abortable(engine.load(info, { threads, signal }), signal);
+  const model = await abortable(engine.load(info, { threads, signal, pre, cache }), signal);
   const loadSeconds = (performance.now() - began) / 1000;
   const dispose = async () => {
     const freed = model.dispose();

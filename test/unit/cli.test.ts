@@ -88,8 +88,8 @@ test("every command has a help with the common options", async () => {
   const { stdout } = await runCli("--help");
   const commands = [...stdout.matchAll(/^ {2}nibble (\w+)/gm)].map(([, name]) => name as string);
   expect(commands).toEqual([
-    ...["inspect", "quantize", "convert", "verify", "perplexity", "bench", "generate"],
-    ...["devices", "demo"],
+    ...["inspect", "quantize", "convert", "verify", "perplexity", "imatrix", "bench"],
+    ...["generate", "chat", "tokenize", "devices", "demo"],
   ]);
   for (const command of commands) {
     const help = await runCli(command, "--help");

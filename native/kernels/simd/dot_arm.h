@@ -68,13 +68,23 @@ struct DotNeon : Neon {
   static F8 fma8(F8 a, F8 b, F8 c) {
     return {{vfmaq_f32(c.val[0], a.val[0], b.val[0]), vfmaq_f32(c.val[1], a.val[1], b.val[1])}};
   }
-  static F8 scale8(float low, float high) { return {{vdupq_n_f32(low), vdupq_n_f32(high)}}; }
-  static F8 scale8(float both) { return scale8(both, both); }
+  static F8 mul8(F8 a, F8 b) {
+    return {{vmulq_f32(a.val[0], b.val[0]), vmulq_f32(a.val[1], b.val[1])}};
+  }
+  static F8 set8(float x) { return {{vdupq_n_f32(x), vdupq_n_f32(x)}}; }
+  static F8 pair8(const float* pair) { return {{vdupq_n_f32(pair[0]), vdupq_n_f32(pair[1])}}; }
   static float sum8(F8 v) { return vaddvq_f32(vaddq_f32(v.val[0], v.val[1])); }
+  using I8 = int32x4x2_t;
+  static I8 zero_i8() { return {{vdupq_n_s32(0), vdupq_n_s32(0)}}; }
+  static F8 to_f8(I8 v) { return {{vcvtq_f32_s32(v.val[0]), vcvtq_f32_s32(v.val[1])}}; }
+  static Bytes all(uint8_t x) { return {{vdupq_n_u8(x), vdupq_n_u8(x)}}; }
+  static I8 minus_i8(I8 a, I8 b) {
+    return {{vsubq_s32(a.val[0], b.val[0]), vsubq_s32(a.val[1], b.val[1])}};
+  }
   template <bool kSigned>
-  static F8 dot32(Bytes codes, const int8_t* a) {
-    return {{vcvtq_f32_s32(fours(vreinterpretq_s8_u8(codes.val[0]), vld1q_s8(a))),
-             vcvtq_f32_s32(fours(vreinterpretq_s8_u8(codes.val[1]), vld1q_s8(a + 16)))}};
+  static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
+    return {{add_fours(acc.val[0], vreinterpretq_s8_u8(codes.val[0]), vld1q_s8(a)),
+             add_fours(acc.val[1], vreinterpretq_s8_u8(codes.val[1]), vld1q_s8(a + 16))}};
   }
 
   // 12 sums of integers and 12 of floats leave 8 of the 32 registers.
@@ -96,10 +106,9 @@ struct DotNeon : Neon {
 #ifdef __ARM_FEATURE_DOTPROD
 struct DotNeonDot : DotNeon {
   template <bool kSigned>
-  static F8 dot32(Bytes codes, const int8_t* a) {
-    const int32x4_t zero = vdupq_n_s32(0);
-    return {{vcvtq_f32_s32(vdotq_s32(zero, vreinterpretq_s8_u8(codes.val[0]), vld1q_s8(a))),
-             vcvtq_f32_s32(vdotq_s32(zero, vreinterpretq_s8_u8(codes.val[1]), vld1q_s8(a + 16)))}};
+  static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
+    return {{vdotq_s32(acc.val[0], vreinterpretq_s8_u8(codes.val[0]), vld1q_s8(a)),
+             vdotq_s32(acc.val[1], vreinterpretq_s8_u8(codes.val[1]), vld1q_s8(a + 16))}};
   }
   template <bool kSigned>
   static Int dot4(Int acc, const uint8_t* codes, const int8_t* a) {

@@ -54,15 +54,26 @@ struct RowsAvx2 {
   using F8 = __m256;
   static F8 zero8() { return _mm256_setzero_ps(); }
   static F8 fma8(F8 a, F8 b, F8 c) { return _mm256_fmadd_ps(a, b, c); }
-  static F8 scale8(float low, float high) {
-    return _mm256_set_m128(_mm_set1_ps(high), _mm_set1_ps(low));
+  static F8 mul8(F8 a, F8 b) { return _mm256_mul_ps(a, b); }
+  static F8 set8(float x) { return _mm256_set1_ps(x); }
+  // The first value in the first four lanes, the second in the others.
+  static F8 pair8(const float* pair) {
+    const __m256 both =
+        _mm256_castpd_ps(_mm256_broadcast_sd(reinterpret_cast<const double*>(pair)));
+    return _mm256_permutevar8x32_ps(both, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
   }
-  static F8 scale8(float both) { return _mm256_set1_ps(both); }
   static float sum8(F8 v) {
     __m128 sum = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
     return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
   }
+
+  // Sums of four.
+  using I8 = __m256i;
+  static I8 zero_i8() { return _mm256_setzero_si256(); }
+  static F8 to_f8(I8 v) { return _mm256_cvtepi32_ps(v); }
+  static Bytes all(uint8_t x) { return _mm256_set1_epi8(static_cast<char>(x)); }
+  static I8 minus_i8(I8 a, I8 b) { return _mm256_sub_epi32(a, b); }
 
   // Signed codes are made unsigned by moving their sign to the activation.
   template <bool kSigned>
@@ -85,9 +96,9 @@ struct DotAvx2 : Avx2, RowsAvx2 {
     return _mm256_madd_epi16(_mm256_maddubs_epi16(codes, a), _mm256_set1_epi16(1));
   }
   template <bool kSigned>
-  static F8 dot32(Bytes codes, const int8_t* a) {
-    return _mm256_cvtepi32_ps(
-        fours<kSigned>(codes, load_bytes(reinterpret_cast<const uint8_t*>(a))));
+  static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
+    return _mm256_add_epi32(acc,
+                            fours<kSigned>(codes, load_bytes(reinterpret_cast<const uint8_t*>(a))));
   }
 
   // Registers of the panel's micro-kernel: 4 sums of integers, 4 of floats, codes, their sign.

@@ -15,10 +15,10 @@ struct DotAvx512Vnni : Avx512, RowsAvx2 {
   static float reduce_add(F32 v) { return _mm512_reduce_add_ps(v); }
 
   template <bool kSigned>
-  static F8 dot32(Bytes codes, const int8_t* activations) {
+  static I8 dot32(I8 acc, Bytes codes, const int8_t* activations) {
     Bytes a = load_bytes(reinterpret_cast<const uint8_t*>(activations));
     to_unsigned<kSigned>(&codes, &a);
-    return _mm256_cvtepi32_ps(_mm256_dpbusd_epi32(_mm256_setzero_si256(), codes, a));
+    return _mm256_dpbusd_epi32(acc, codes, a);
   }
 
   // 12 sums of integers and 12 of floats leave 8 of the 32 registers. Signed codes are stored with

@@ -98,23 +98,34 @@ struct Generic {
   using F8 = F32;
   static F8 zero8() { return set1(0.0f); }
   static F8 fma8(F8 a, F8 b, F8 c) { return fma(a, b, c); }
-  static F8 scale8(float low, float high) {
-    return each([&](int i) { return i < 4 ? low : high; });
+  static F8 mul8(F8 a, F8 b) { return mul(a, b); }
+  static F8 set8(float x) { return set1(x); }
+  static F8 pair8(const float* pair) {
+    return each([&](int i) { return pair[i / 4]; });
   }
-  static F8 scale8(float both) { return set1(both); }
   static float sum8(F8 v) { return reduce_add(v); }
+  struct Int {
+    int32_t lane[kWidth];
+  };
+  using I8 = Int;
+  static I8 zero_i8() { return {}; }
+  static F8 to_f8(I8 v) { return to_f32(v); }
+  static Bytes all(uint8_t x) {
+    return each_byte([&](int) { return x; });
+  }
+  static I8 minus_i8(I8 a, I8 b) {
+    for (int i = 0; i < kWidth; ++i) a.lane[i] -= b.lane[i];
+    return a;
+  }
   template <bool kSigned>
-  static F8 dot32(Bytes codes, const int8_t* a) {
-    return each(
-        [&](int i) { return static_cast<float>(four<kSigned>(codes.lane + 4 * i, a + 4 * i)); });
+  static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
+    for (int i = 0; i < kWidth; ++i) acc.lane[i] += four<kSigned>(codes.lane + 4 * i, a + 4 * i);
+    return acc;
   }
 
   static constexpr int kSlices = 1;
   static constexpr int kActs = 1;
   static constexpr bool kUnsignedOnly = false;
-  struct Int {
-    int32_t lane[kWidth];
-  };
   static Int set1_int(int32_t x) {
     Int v;
     for (int32_t& lane : v.lane) lane = x;

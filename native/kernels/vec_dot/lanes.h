@@ -9,33 +9,47 @@
 namespace nibble {
 namespace {
 
-// sum of scale * (codes . a) over groups in eight lanes, plus sum of min * (sum of a).
-template <typename V, typename U>
-float dot_row(const uint8_t* weights, const int8_t* a, const float* scale, const float* sum,
-              int64_t n) {
-  constexpr bool kSigned = U::kSigned || U::kZero != 0;
-  typename V::F8 acc = V::zero8();
-  float rest = 0.0f;
-  const auto* block = reinterpret_cast<const typename U::Block*>(weights);
-  for (int64_t i = 0; i < n; i += U::kValues, ++block) {
-    typename V::Bytes codes[kRegistersOf<U>];
-    float scales[kGroupsOf<U>];
-    float mins[kGroupsOf<U>] = {};
-    U::template unpack<V>(*block, codes, scales, mins);
-    for (int j = 0; j < kRegistersOf<U>; ++j, a += 32, sum += 2) {
-      const float d = *scale++;
-      // The zero point goes first: large sums that cancel would lose digits.
-      const typename V::F8 dots = V::template dot32<kSigned>(V::minus(codes[j], U::kZero), a);
-      if constexpr (U::kGroup == kActBlock) {
-        acc = V::fma8(dots, V::scale8(scales[j] * d), acc);
-        if (U::kHasMin) rest += mins[j] * (sum[0] + sum[1]);
-      } else {
-        acc = V::fma8(dots, V::scale8(scales[2 * j] * d, scales[2 * j + 1] * d), acc);
-        if (U::kHasMin) rest += mins[2 * j] * sum[0] + mins[2 * j + 1] * sum[1];
+// Weight rows side by side: their sums do not wait for each other, and activations are loaded once.
+constexpr int kRowsAtOnce = 4;
+
+// out[r] = sum of scale * (codes . a) over groups, in eight lanes, plus sum of min * (sum of a).
+template <typename V, typename U, int kRows>
+void dot_rows(const uint8_t* weights, int64_t row_bytes, const int8_t* a, const float* scale,
+              const float* sum, int64_t n, float* out) {
+  constexpr bool kHasPairs = U::kGroup < kActBlock;
+  typename V::F8 acc[kRows];
+  float rest[kRows] = {};
+  for (auto& lanes : acc) lanes = V::zero8();
+  for (int64_t i = 0; i < n / U::kValues; ++i) {
+    // Integer sums start at minus zero point * activations: it is the same for all rows.
+    typename V::I8 start[kRegistersOf<U>];
+    for (int j = 0; j < kRegistersOf<U>; ++j) {
+      start[j] = V::zero_i8();
+      if (U::kZero != 0) {
+        start[j] = V::minus_i8(
+            start[j], V::template dot32<false>(V::zero_i8(), V::all(U::kZero), a + 32 * j));
       }
     }
+    for (int r = 0; r < kRows; ++r) {
+      const auto* block = reinterpret_cast<const typename U::Block*>(weights + r * row_bytes) + i;
+      typename V::Bytes codes[kRegistersOf<U>];
+      float scales[kGroupsOf<U>];
+      float mins[kGroupsOf<U>] = {};
+      U::template unpack<V>(*block, codes, scales, mins);
+      for (int j = 0; j < kRegistersOf<U>; ++j) {
+        const typename V::I8 dots = V::template dot32<U::kSigned>(start[j], codes[j], a + 32 * j);
+        const typename V::F8 weight = kHasPairs ? V::pair8(scales + 2 * j) : V::set8(scales[j]);
+        acc[r] = V::fma8(V::to_f8(dots), V::mul8(weight, V::set8(scale[j])), acc[r]);
+        if (!U::kHasMin) continue;
+        rest[r] += kHasPairs ? mins[2 * j] * sum[2 * j] + mins[2 * j + 1] * sum[2 * j + 1]
+                             : mins[j] * (sum[2 * j] + sum[2 * j + 1]);
+      }
+    }
+    a += U::kValues;
+    scale += kRegistersOf<U>;
+    sum += 2 * kRegistersOf<U>;
   }
-  return V::sum8(acc) + rest;
+  for (int r = 0; r < kRows; ++r) out[r] = V::sum8(acc[r]) + rest[r];
 }
 
 template <typename V, typename U>
@@ -45,9 +59,11 @@ void vec_dot_blocks(const void* weights, int64_t row_bytes, int64_t rows, const 
   const int8_t* codes = x.codes + at * x.n;
   const float* scale = x.scale + at * (x.n / kActBlock);
   const float* sum = x.sum + at * (x.n / kActGroup);
-  for (int64_t r = 0; r < rows; ++r, row += row_bytes) {
-    out[r] = dot_row<V, U>(row, codes, scale, sum, x.n);
-  }
+  int64_t r = 0;
+  for (; r + kRowsAtOnce <= rows; r += kRowsAtOnce)
+    dot_rows<V, U, kRowsAtOnce>(row + r * row_bytes, row_bytes, codes, scale, sum, x.n, out + r);
+  for (; r < rows; ++r)
+    dot_rows<V, U, 1>(row + r * row_bytes, row_bytes, codes, scale, sum, x.n, out + r);
 }
 
 // Four sums side by side, so that an addition does not wait for the one before.

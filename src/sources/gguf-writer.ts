@@ -1,6 +1,6 @@
 import { NibbleError } from "../errors.js";
 import { format, type FormatName } from "../formats.js";
-import type { MetadataEntry, Scalar, ScalarType } from "../sources/model-info.js";
+import type { MetadataEntry, Scalar, ScalarType } from "./model-info.js";
 
 /** What a GGUF's header says of a tensor; `dataOffset` is in bytes from the start of the data. */
 export interface HeaderTensor {

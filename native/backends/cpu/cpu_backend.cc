@@ -1,0 +1,202 @@
+#include "backends/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "backends/cpu/attention.h"
+#include "backends/cpu/products.h"
+#include "backends/cpu/vector_math.h"
+#include "base/thread_pool.h"
+
+namespace nibble {
+namespace {
+
+// Bytes of weights in a piece of a product with few rows: less would cost more in dispatch than a
+// second thread gains, more would leave threads without work at the end.
+constexpr int64_t kPieceBytes = 64 << 10;
+// Values that one piece of an operation value by value has.
+constexpr int64_t kPieceValues = 16 << 10;
+// Query rows (tokens times the heads that share a kv head) in a piece of attention.
+constexpr int64_t kQueryRows = 128;
+
+int64_t pieces_of(int64_t count, int64_t piece) { return (count + piece - 1) / piece; }
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(int threads)
+      : kernels_(isa_in_use()),
+        pool_(threads),
+        panels_(static_cast<size_t>(pool_.threads())),
+        scratch_(static_cast<size_t>(pool_.threads())) {}
+
+  std::unique_ptr<KvCache> make_cache(const AttentionShape& shape, int64_t capacity,
+                                      CacheType type) override {
+    return std::make_unique<CpuKvCache>(shape, capacity, type);
+  }
+
+  void get_rows(const Weight& weight, const int32_t* ids, int64_t rows, float* out) override {
+    each_row(rows, weight.n, [&](int64_t r) {
+      weight.format->dequantize_row(weight.row(ids[r]), out + r * weight.n, weight.n);
+    });
+  }
+
+  void rms_norm(const float* x, const float* weight, int64_t rows, int64_t n, float eps,
+                float* out) override {
+    each_row(rows, n, [&](int64_t r) {
+      const float* from = x + r * n;
+      float* to = out + r * n;
+      const float scale = 1.0f / std::sqrt(sum_of_squares(from, n) / static_cast<float>(n) + eps);
+      for (int64_t i = 0; i < n; ++i) to[i] = from[i] * scale * weight[i];
+    });
+  }
+
+  void mul_mat(const std::vector<Product>& products, const float* x, int64_t rows) override {
+    const int64_t n = products[0].weight->n;
+    const bool quantized = std::any_of(products.begin(), products.end(), [](const Product& p) {
+      return takes_codes(*p.weight->format);
+    });
+    Activations act = {rows, n, x, nullptr, nullptr, nullptr, nullptr};
+    if (quantized) {
+      act = activations_.reserve(x, rows, n);
+      each_row(rows, n, [&](int64_t r) { ActivationBuffer::quantize(act, r); });
+    }
+    if (rows >= kPanelFrom) {
+      for (AlignedBuffer& panel : panels_) panel.reserve<uint8_t>(panel_bytes(n));
+    }
+    // Product p has the pieces from begins[p] on, of row_counts[p] weight rows each.
+    begins_.assign(1, 0);
+    row_counts_.clear();
+    for (const Product& product : products) {
+      const int64_t few = std::max<int64_t>(1, kPieceBytes / product.weight->row_bytes());
+      row_counts_.push_back(rows < kPanelFrom ? few : kPanelRows);
+      begins_.push_back(begins_.back() + pieces_of(product.weight->rows, row_counts_.back()));
+    }
+    pool_.for_each(begins_.back(), [&](int thread, int64_t index) {
+      const auto p = static_cast<size_t>(std::upper_bound(begins_.begin(), begins_.end(), index) -
+                                         begins_.begin() - 1);
+      multiply(products[p], (index - begins_[p]) * row_counts_[p], row_counts_[p], act,
+               panels_[static_cast<size_t>(thread)]);
+    });
+  }
+
+  void rope(const Rope& rope, int64_t heads, int64_t head_dim, float* x, int64_t rows) override {
+    const int64_t half = rope.dims / 2;
+    // Where the pairs are: a step from one to the next, and from its first value to its second.
+    const int64_t step = rope.halves ? 1 : 2;
+    const int64_t other = rope.halves ? half : 1;
+    each_row(rows, heads * head_dim, [&](int64_t r) {
+      const float* table = rope.table + r * rope.dims;
+      for (int64_t h = 0; h < heads; ++h) {
+        float* head = x + (r * heads + h) * head_dim;
+        for (int64_t i = 0; i < half; ++i) {
+          float& a = head[i * step];
+          float& b = head[i * step + other];
+          const float turned = a * table[2 * i] - b * table[2 * i + 1];
+          b = a * table[2 * i + 1] + b * table[2 * i];
+          a = turned;
+        }
+      }
+    });
+  }
+
+  void write_cache(KvCache& cache, int64_t from, const float* k, const float* v,
+                   int64_t rows) override {
+    auto& ours = static_cast<CpuKvCache&>(cache);
+    const int64_t n = ours.shape.head_dim;
+    const int64_t heads = ours.shape.kv_heads;
+    // By head: neighbouring tokens of a column share cache lines.
+    const int64_t least = rows * n * heads < kPieceValues ? heads : 1;
+    pool_.for_each(heads / least, [&](int, int64_t index) {
+      for (int64_t h = index * least; h < (index + 1) * least; ++h) {
+        for (int64_t r = 0; r < rows; ++r)
+          ours.write(from + r, h, k + (r * heads + h) * n, v + (r * heads + h) * n);
+      }
+    });
+  }
+
+  void attention(const KvCache& cache, int64_t from, const float* q, int64_t rows,
+                 float* out) override {
+    const auto& ours = static_cast<const CpuKvCache&>(cache);
+    const int64_t kv_heads = ours.shape.kv_heads;
+    const int64_t tokens =
+        std::min(rows, std::max<int64_t>(1, kQueryRows * kv_heads / ours.shape.heads));
+    const int64_t blocks = pieces_of(rows, tokens);
+    for (AttentionScratch& scratch : scratch_) scratch.reserve(ours, tokens, from + rows);
+    const int64_t bytes = (from + rows) * ours.row_bytes();
+    // Few tokens: all heads in one piece.
+    const int64_t heads_each =
+        rows == 1 ? std::clamp<int64_t>(kPieceBytes / bytes, 1, kv_heads) : 1;
+    const int64_t pieces = pieces_of(kv_heads, heads_each);
+    pool_.for_each(blocks * pieces, [&](int thread, int64_t index) {
+      // The last queries see the most: first come the long pieces.
+      const int64_t block = blocks - 1 - index / pieces;
+      const int64_t first = block * tokens;
+      const int64_t head = index % pieces * heads_each;
+      for (int64_t h = head; h < std::min(head + heads_each, kv_heads); ++h) {
+        attend(ours, kernels_, from, q, h, first, std::min(first + tokens, rows), out,
+               scratch_[static_cast<size_t>(thread)]);
+      }
+    });
+  }
+
+  void silu_mul(float* gate, const float* up, int64_t count) override {
+    each_piece(count, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) gate[i] = gate[i] / (1.0f + exp_of(-gate[i])) * up[i];
+    });
+  }
+
+  void add(float* x, const float* y, int64_t count) override {
+    each_piece(count, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) x[i] += y[i];
+    });
+  }
+
+ private:
+  // body(row), several rows to a piece where they are short.
+  template <typename Body>
+  void each_row(int64_t rows, int64_t n, const Body& body) {
+    const int64_t piece = std::max<int64_t>(1, kPieceValues / n);
+    pool_.for_each(pieces_of(rows, piece), [&](int, int64_t index) {
+      const int64_t end = std::min((index + 1) * piece, rows);
+      for (int64_t r = index * piece; r < end; ++r) body(r);
+    });
+  }
+
+  // body(begin, end) over `count` values.
+  template <typename Body>
+  void each_piece(int64_t count, const Body& body) {
+    pool_.for_each(pieces_of(count, kPieceValues), [&](int, int64_t index) {
+      body(index * kPieceValues, std::min((index + 1) * kPieceValues, count));
+    });
+  }
+
+  void multiply(const Product& product, int64_t first, int64_t count, const Activations& x,
+                AlignedBuffer& panel) const {
+    const Weight& weight = *product.weight;
+    const int64_t rows = std::min(count, weight.rows - first);
+    float* out = product.out + first;
+    kernels_[*weight.format].multiply(weight.row(first), weight.row_bytes(), rows, x, out,
+                                      weight.rows, panel.reserve<uint8_t>(0));
+    if (product.bias == nullptr) return;
+    for (int64_t a = 0; a < x.rows; ++a) {
+      for (int64_t r = 0; r < rows; ++r) out[a * weight.rows + r] += product.bias[first + r];
+    }
+  }
+
+  const KernelsOfFormats kernels_;
+  ThreadPool pool_;
+  ActivationBuffer activations_;
+  std::vector<int64_t> begins_;
+  std::vector<int64_t> row_counts_;
+  std::vector<AlignedBuffer> panels_;
+  std::vector<AttentionScratch> scratch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) {
+  return std::make_unique<CpuBackend>(threads);
+}
+
+}  // namespace nibble

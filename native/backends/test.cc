@@ -1,0 +1,370 @@
+// Every operation of a backend against double precision, on every instruction set of this machine;
+// any number of threads gives the same bits.
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "backends/cpu/cpu_backend.h"
+#include "testing/attention.h"
+#include "testing/products.h"
+
+namespace nibble {
+namespace {
+
+using testing::ActivationRows;
+using testing::Expected;
+using testing::Random;
+using testing::Sample;
+using testing::sample_row;
+using testing::WeightRows;
+
+constexpr int64_t kRows[] = {1, 2, 3, 4, 5, 31, 33, 513};
+constexpr int64_t kWidths[] = {1, 31, 32, 256, 1000};
+// More than this machine may have.
+constexpr int kThreads[] = {1, 2, 3, 8};
+constexpr float kUntouched = 42.0f;
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+// Backends of one instruction set, one for each of kThreads. They serve all tests, so that their
+// buffers have been used for something else before.
+struct Machine {
+  Isa isa;
+  std::vector<std::unique_ptr<Backend>> backends;
+};
+
+void force(const char* isa) {
+#ifdef _WIN32
+  _putenv_s("NIBBLE_FORCE_ISA", isa);
+#else
+  setenv("NIBBLE_FORCE_ISA", isa, 1);
+#endif
+}
+
+const std::vector<Machine>& machines() {
+  static const std::vector<Machine> all = [] {
+    std::vector<Machine> made;
+    for (const Isa isa : kRuntimeIsas) {
+      if (!isa_supported(isa)) {
+        std::printf("skipped %s: not on this machine\n", isa_name(isa));
+        continue;
+      }
+      force(isa_name(isa));
+      made.push_back({isa, {}});
+      for (const int threads : kThreads) made.back().backends.push_back(make_cpu_backend(threads));
+    }
+    return made;
+  }();
+  return all;
+}
+
+// run(backend, out), where out holds `before` at first, on every backend.
+template <typename Run>
+void on_all(const char* what, int64_t number, std::vector<float> before, const Expected& expected,
+            const Run& run) {
+  CHECK(before.size() == expected.values.size(), what, number);
+  before.resize(before.size() + 3, kUntouched);
+  for (const Machine& machine : machines()) {
+    std::vector<float> first;
+    for (const auto& backend : machine.backends) {
+      std::vector<float> out = before;
+      run(*backend, out.data());
+      const bool is_first = first.empty();
+      if (is_first) first = out;
+      const bool same_bits = std::memcmp(out.data(), first.data(), 4 * out.size()) == 0;
+      const bool inside = std::count(out.end() - 3, out.end(), kUntouched) == 3;
+      const bool right = !is_first || expected.holds(out);
+      CHECK(right && inside && same_bits, what, number);
+      if (!right || !inside || !same_bits) std::printf("  with %s\n", isa_name(machine.isa));
+    }
+  }
+}
+
+std::vector<float> untouched(size_t count) { return std::vector<float>(count, kUntouched); }
+
+// Types with a codec whose blocks rows of n values have.
+std::vector<const Format*> formats_for(int64_t n) {
+  size_t count;
+  const Format* rows = formats(&count);
+  std::vector<const Format*> fitting;
+  for (size_t i = 0; i < count; ++i) {
+    if (rows[i].has_codec() && n % rows[i].values_per_block == 0) fitting.push_back(&rows[i]);
+  }
+  return fitting;
+}
+
+Weight weight_of(const Format& format, const WeightRows& rows) {
+  Weight weight;
+  weight.format = &format;
+  weight.data = rows.blocks.data();
+  weight.n = rows.n;
+  weight.rows = rows.rows;
+  return weight;
+}
+
+void test_get_rows() {
+  Random random(1);
+  for (const int64_t n : kWidths) {
+    for (const Format* format : formats_for(n)) {
+      const WeightRows weights(*format, Sample::kNormal, random, 7, n);
+      for (const int64_t rows : kRows) {
+        std::vector<int32_t> ids(static_cast<size_t>(rows));
+        Expected expected;
+        for (int32_t& id : ids) {
+          id = static_cast<int32_t>(random.bits() % 7);
+          for (int64_t i = 0; i < n; ++i)
+            expected.push(weights.values[static_cast<size_t>(id * n + i)], 0);
+        }
+        on_all(format->name, n, untouched(expected.values.size()), expected,
+               [&](Backend& backend, float* out) {
+                 backend.get_rows(weight_of(*format, weights), ids.data(), rows, out);
+               });
+      }
+    }
+  }
+}
+
+void test_rms_norm() {
+  Random random(2);
+  for (const Sample sample :
+       {Sample::kNormal, Sample::kOneOutlier, Sample::kZeros, Sample::kSmall}) {
+    for (const int64_t n : kWidths) {
+      const std::vector<float> weight = sample_row(Sample::kUniform, random, n);
+      for (const int64_t rows : kRows) {
+        const std::vector<float> x = sample_row(sample, random, rows * n);
+        const float eps = 1e-5f;
+        Expected expected;
+        for (int64_t r = 0; r < rows; ++r) {
+          const float* row = x.data() + r * n;
+          double squares = 0;
+          for (int64_t i = 0; i < n; ++i) squares += static_cast<double>(row[i]) * row[i];
+          const double root = std::sqrt(squares / static_cast<double>(n) + eps);
+          for (int64_t i = 0; i < n; ++i) {
+            const double value = row[i] / root * weight[static_cast<size_t>(i)];
+            expected.push(value, 2e-6 * std::fabs(value) + 1e-37);
+          }
+        }
+        on_all("rms_norm", n, untouched(x.size()), expected, [&](Backend& backend, float* out) {
+          backend.rms_norm(x.data(), weight.data(), rows, n, eps, out);
+        });
+        on_all("rms_norm in place", n, x, expected, [&](Backend& backend, float* out) {
+          backend.rms_norm(out, weight.data(), rows, n, eps, out);
+        });
+      }
+    }
+  }
+}
+
+// A weight of a product, and its bias or none.
+struct Factor {
+  const Format* format;
+  int64_t rows;
+  bool has_bias;
+};
+
+// The outputs lie one behind the other, with a value between them that nobody writes.
+void test_products(const std::vector<Factor>& factors, int64_t n, int64_t rows, Sample sample) {
+  Random random(static_cast<uint64_t>(n * 1000 + rows));
+  const ActivationRows x(sample, random, rows, n, n % kActBlock == 0);
+  std::vector<WeightRows> weights;
+  std::vector<std::vector<float>> biases;
+  Expected expected;
+  for (const Factor& factor : factors) {
+    weights.emplace_back(*factor.format, Sample::kNormal, random, factor.rows, n);
+    biases.push_back(sample_row(Sample::kUniform, random, factor.has_bias ? factor.rows : 0));
+    const bool codes = takes_codes(*factor.format);
+    for (int64_t a = 0; a < rows; ++a) {
+      for (int64_t r = 0; r < factor.rows; ++r) {
+        const float* row = weights.back().values.data() + r * n;
+        double sum = factor.has_bias ? biases.back()[static_cast<size_t>(r)] : 0;
+        double magnitude = std::fabs(sum);
+        for (int64_t k = 0; k < n; ++k) {
+          const double value = codes ? x.value(a, k) : x.f32[static_cast<size_t>(a * n + k)];
+          sum += row[k] * value;
+          magnitude += std::fabs(row[k] * value);
+        }
+        expected.push(sum, 1e-5 * magnitude + 1e-37);
+      }
+    }
+    expected.push(kUntouched, 0);
+  }
+  std::vector<Weight> views;
+  for (size_t i = 0; i < factors.size(); ++i)
+    views.push_back(weight_of(*factors[i].format, weights[i]));
+  on_all(factors[0].format->name, n, untouched(expected.values.size()), expected,
+         [&](Backend& backend, float* out) {
+           std::vector<Product> products;
+           for (size_t i = 0; i < factors.size(); ++i) {
+             const float* bias = factors[i].has_bias ? biases[i].data() : nullptr;
+             products.push_back({&views[i], bias, out});
+             out += rows * factors[i].rows + 1;
+           }
+           backend.mul_mat(products, x.f32.data(), rows);
+         });
+}
+
+void test_mul_mat() {
+  for (const int64_t n : kWidths) {
+    for (const Format* format : formats_for(n)) {
+      for (const int64_t rows : kRows) {
+        // A full panel, one more, and with few rows several pieces of 32 KiB.
+        const int64_t most = rows < 10 ? 130 : 33;
+        test_products({{format, most, rows % 2 == 0}}, n, rows, Sample::kUniform);
+      }
+      test_products({{format, 1, true}}, n, 1, Sample::kOneOutlier);
+      test_products({{format, 32, true}}, n, 7, Sample::kZeros);
+    }
+  }
+  const auto type = [](FormatId id) { return find_format(id); };
+  for (const int64_t rows : kRows) {
+    const int64_t most = rows < 10 ? 300 : 65;
+    test_products(
+        {{type(kIdF32), most, true}, {type(kIdQ4_0), 33, false}, {type(kIdQ6_K), 1, true}}, 512,
+        rows, Sample::kUniform);
+    test_products({{type(kIdQ6_K), 40, false}, {type(kIdF16), 3, true}}, 256, rows,
+                  Sample::kNormal);
+    test_products({{type(kIdBF16), 1, true}, {type(kIdF32), 1, true}, {type(kIdF16), 31, true}}, 33,
+                  rows, Sample::kNormal);
+  }
+}
+
+void test_rope_of(int64_t heads, int64_t head_dim, int64_t dims, bool halves, int64_t rows) {
+  Random random(static_cast<uint64_t>(head_dim + rows));
+  const std::vector<float> x = sample_row(Sample::kUniform, random, rows * heads * head_dim);
+  const std::vector<float> table = sample_row(Sample::kUniform, random, rows * dims);
+  Expected expected = {{x.begin(), x.end()}, std::vector<double>(x.size(), 0.0)};
+  for (int64_t row = 0; row < rows * heads; ++row) {
+    for (int64_t pair = 0; pair < dims / 2; ++pair) {
+      const auto head = static_cast<size_t>(row * head_dim);
+      const size_t i = head + static_cast<size_t>(halves ? pair : 2 * pair);
+      const size_t j = head + static_cast<size_t>(halves ? pair + dims / 2 : 2 * pair + 1);
+      const auto at = static_cast<size_t>(row / heads * dims + 2 * pair);
+      const double cosine = table[at];
+      const double sine = table[at + 1];
+      expected.values[i] = x[i] * cosine - x[j] * sine;
+      expected.values[j] = x[i] * sine + x[j] * cosine;
+      expected.tolerances[i] = expected.tolerances[j] = 5e-7;
+    }
+  }
+  on_all(halves ? "rope, halves" : "rope, neighbours", head_dim, x, expected,
+         [&](Backend& backend, float* out) {
+           backend.rope({dims, halves, table.data()}, heads, head_dim, out, rows);
+         });
+}
+
+void test_rope() {
+  for (const bool halves : {false, true}) {
+    for (const int64_t head_dim : {2, 32, 48, 64, 100, 128}) {
+      for (const int64_t rows : kRows) {
+        test_rope_of(rows % 9 + 1, head_dim, head_dim, halves, rows);
+        test_rope_of(3, head_dim, head_dim / 4 * 2, halves, rows);
+      }
+    }
+  }
+}
+
+void test_value_by_value() {
+  Random random(5);
+  for (const int64_t count : {0, 1, 5, 16384, 16385, 40000}) {
+    const std::vector<float> up = sample_row(Sample::kUniform, random, count);
+    std::vector<float> gate;
+    Expected silu;
+    Expected sum;
+    for (size_t i = 0; i < up.size(); ++i) {
+      gate.push_back(i % 1000 == 7 ? kNaN
+                                   : static_cast<float>(static_cast<int>(i % 40001) - 20000) / 100);
+      const double x = gate.back();
+      const double value = x / (1.0 + std::exp(-x)) * up[i];
+      silu.push(value, 1e-6 * std::fabs(value) + 2e-36);
+      sum.push(x + up[i], 1e-7 * (std::fabs(x) + std::fabs(up[i])));
+    }
+    on_all("silu_mul", count, gate, silu,
+           [&](Backend& backend, float* out) { backend.silu_mul(out, up.data(), count); });
+    on_all("add", count, gate, sum,
+           [&](Backend& backend, float* out) { backend.add(out, up.data(), count); });
+  }
+}
+
+struct Heads {
+  int64_t heads;
+  int64_t kv_heads;
+};
+
+// Reads the text in steps of these sizes, again and again, into a cache that has been full of
+// another one: whoever sees what is not there yet gets infinity.
+void read_text(Backend& backend, const testing::AttentionInput& in,
+               const std::vector<int64_t>& steps, float* out) {
+  const AttentionShape shape = {in.heads, in.kv_heads, in.head_dim, in.scale, in.window};
+  const int64_t capacity = in.tokens + 3;
+  const CacheType type = in.format->id == kIdF16 ? CacheType::kF16 : CacheType::kQ8_0;
+  const auto cache = backend.make_cache(shape, capacity, type);
+  const int64_t kv_width = in.kv_heads * in.head_dim;
+  const std::vector<float> before(static_cast<size_t>(capacity * kv_width), 1e30f);
+  backend.write_cache(*cache, 0, before.data(), before.data(), capacity);
+  for (int64_t from = 0, step = 0; from < in.tokens; ++step) {
+    const int64_t size = steps[static_cast<size_t>(step) % steps.size()];
+    const int64_t rows = std::min(size, in.tokens - from);
+    backend.write_cache(*cache, from, in.k.data() + from * kv_width, in.v.data() + from * kv_width,
+                        rows);
+    const int64_t at = from * in.heads * in.head_dim;
+    backend.attention(*cache, from, in.q.data() + at, rows, out + at);
+    from += rows;
+  }
+}
+
+void test_attention_of(Heads heads, int64_t head_dim, int64_t window, FormatId type,
+                       int64_t tokens) {
+  Random random(static_cast<uint64_t>(heads.heads * 1000 + head_dim));
+  testing::AttentionInput in = {
+      find_format(type), heads.heads, heads.kv_heads, head_dim, 0.3f, window, tokens, {}, {}, {}};
+  in.q = sample_row(Sample::kUniform, random, tokens * heads.heads * head_dim);
+  in.k = sample_row(Sample::kUniform, random, tokens * heads.kv_heads * head_dim);
+  in.v = sample_row(Sample::kUniform, random, tokens * heads.kv_heads * head_dim);
+  const Expected expected = testing::attention(in);
+  std::vector<std::vector<int64_t>> all_steps = {{tokens}, {5, 1, 3, 20, 2}};
+  if (tokens < 100) all_steps.push_back({1});
+  for (const std::vector<int64_t>& steps : all_steps) {
+    on_all(in.format->name, head_dim, untouched(in.q.size()), expected,
+           [&](Backend& backend, float* out) { read_text(backend, in, steps, out); });
+  }
+}
+
+void test_attention() {
+  constexpr Heads kHeads[] = {{1, 1}, {8, 8}, {8, 2}, {9, 3}, {4, 1}};
+  constexpr int64_t kHeadDims[] = {2, 32, 48, 64, 100, 128};
+  constexpr int64_t kWindows[] = {0, 1, 7, 1000};
+  // Every value of a table meets every value of the other two.
+  for (size_t h = 0; h < 5; ++h) {
+    for (size_t d = 0; d < 6; ++d) {
+      for (const FormatId type : {kIdF16, kIdQ8_0}) {
+        if (kHeadDims[d] % find_format(type)->values_per_block != 0) continue;
+        test_attention_of(kHeads[h], kHeadDims[d], kWindows[(h + d + type) % 4], type, 37);
+      }
+    }
+  }
+  test_attention_of({1, 1}, 2, 0, kIdF16, 1);
+  test_attention_of({4, 1}, 32, 7, kIdF16, 513);
+  test_attention_of({4, 1}, 32, 0, kIdQ8_0, 200);
+  test_attention_of({9, 3}, 48, 100, kIdF16, 150);
+}
+
+void run() {
+  test_get_rows();
+  test_rms_norm();
+  test_mul_mat();
+  test_rope();
+  test_value_by_value();
+  test_attention();
+}
+
+}  // namespace
+}  // namespace nibble
+
+int main() {
+  nibble::run();
+  return nibble::testing::report();
+}

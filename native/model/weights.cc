@@ -1,0 +1,59 @@
+#include "model/weights.h"
+
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+
+namespace nibble {
+namespace {
+
+struct ModelTensor {
+  const char* name;
+  Weight Model::*weight;
+};
+
+constexpr ModelTensor kModelTensors[] = {{"token_embd.weight", &Model::token_embd},
+                                         {"output_norm.weight", &Model::output_norm},
+                                         {"output.weight", &Model::output},
+                                         {"output.bias", &Model::output_bias}};
+
+// The member of that name. A name that is not in the table is a bug of the caller.
+template <typename Row, size_t n, typename Owner>
+Weight& member(const Row (&rows)[n], Owner& owner, const std::string& name) {
+  for (const Row& row : rows) {
+    if (name == row.name) return owner.*(row.weight);
+  }
+  throw Error(ErrorCode::kInternal, "the graph has no tensor " + name);
+}
+
+}  // namespace
+
+Model::Model(ModelConfig model_config, const ModelFiles& files) : config(std::move(model_config)) {
+  for (const ModelFile& file : files.files) files_.emplace_back(file.path, file.bytes);
+  for (const TensorPlace& tensor : files.tensors)
+    member(kModelTensors, *this, tensor.name) = place(tensor);
+  if (!output) output = token_embd;
+  layers.resize(files.layers.size());
+  for (size_t i = 0; i < layers.size(); ++i) {
+    for (const TensorPlace& tensor : files.layers[i]) {
+      Weight& weight = member(kLayerTensors, layers[i], tensor.name);
+      weight = place(tensor);
+      weight.name = "blk." + std::to_string(i) + "." + tensor.name;
+    }
+  }
+}
+
+Weight Model::place(const TensorPlace& tensor) const {
+  Weight weight;
+  weight.name = tensor.name;
+  weight.format = find_format(tensor.format);
+  weight.data = files_.at(static_cast<size_t>(tensor.file)).data() + tensor.offset;
+  weight.n = tensor.n;
+  weight.rows = tensor.rows;
+  return weight;
+}
+
+const float* floats(const Weight& weight) { return reinterpret_cast<const float*>(weight.data); }
+
+}  // namespace nibble
