@@ -13,8 +13,13 @@
 namespace nibble {
 namespace {
 
-#define NIBBLE_CODEC_kCodec(name) quantize_row_##name, dequantize_row_##name, count_invalid_##name
-#define NIBBLE_CODEC_kOpaque(name) nullptr, nullptr, nullptr
+#define NIBBLE_CODEC_kCodec(name) \
+  quantize_row_##name, nullptr, dequantize_row_##name, count_invalid_##name
+#define NIBBLE_CODEC_kWeighted(name) \
+  quantize_row_##name, quantize_weighted_##name, dequantize_row_##name, count_invalid_##name
+#define NIBBLE_CODEC_kNeedsWeights(name) \
+  nullptr, quantize_weighted_##name, dequantize_row_##name, count_invalid_##name
+#define NIBBLE_CODEC_kOpaque(name) nullptr, nullptr, nullptr, nullptr
 #define NIBBLE_FORMAT(name, id, values, bytes, codec) \
   {#name, id, values, bytes, NIBBLE_CODEC_##codec(name)},
 constexpr Format kFormats[] = {

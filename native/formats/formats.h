@@ -9,6 +9,9 @@ namespace nibble {
 // f32 to blocks: `n` values (a multiple of the block) to n / values * bytes bytes.
 // The bytes are those of llama-quantize built for plain x86-64, on every machine.
 using QuantizeRow = void (*)(const float* x, void* blocks, int64_t n);
+// The same with an importance for each of the `n` values, which are one whole row: finite, at least
+// 0. The bytes are those of llama-quantize with that importance matrix.
+using QuantizeWeighted = void (*)(const float* x, const float* importance, void* blocks, int64_t n);
 // Blocks to f32, exactly.
 using DequantizeRow = void (*)(const void* blocks, float* x, int64_t n);
 // How many of the blocks of `n` values hold a field that no quantizer writes (a scale that is NaN
@@ -27,12 +30,15 @@ struct Format {
   uint32_t id;  // ggml's number
   int64_t values_per_block;
   int64_t bytes_per_block;
-  // The scalar reference; null where Nibble only copies blocks of this type.
+  // The scalar references; all are null where Nibble only copies blocks of this type.
+  // Null too where the type cannot do without importance.
   QuantizeRow quantize_row;
+  // Null too where importance changes nothing.
+  QuantizeWeighted quantize_weighted;
   DequantizeRow dequantize_row;
   CountInvalid count_invalid;
 
-  bool has_codec() const { return quantize_row != nullptr; }
+  bool has_codec() const { return dequantize_row != nullptr; }
   // Bytes of `n` values.
   int64_t bytes(int64_t n) const { return n / values_per_block * bytes_per_block; }
 };
