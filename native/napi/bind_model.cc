@@ -2,6 +2,9 @@
 
 #include <atomic>
 #include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -203,7 +206,19 @@ class CreateContextWorker final : public PromiseWorker {
       : PromiseWorker(env), model_(std::move(model)), options_(options) {}
 
  private:
-  void run(Job&) override { state_ = std::make_shared<ContextState>(model_, options_); }
+  void run(Job&) override {
+    try {
+      state_ = std::make_shared<ContextState>(model_, options_);
+      return;
+    } catch (const std::bad_alloc&) {
+    } catch (const std::length_error&) {
+    }
+    Error error(ErrorCode::kArgument, "contextLength: expected one that fits into memory, got " +
+                                          std::to_string(options_.capacity) +
+                                          " tokens; choose a shorter one, or --cache-type Q8_0");
+    error.option = "contextLength";
+    throw error;
+  }
   Napi::Value result(Napi::Env env) override { return to_js_context(env, std::move(state_)); }
 
   const std::shared_ptr<const Model> model_;

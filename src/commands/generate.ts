@@ -1,7 +1,7 @@
 import { argumentError } from "../errors.js";
 import { engineChoice, engineOptions } from "./engine-option.js";
 import { samplingChoice, samplingOptions } from "./sampling-option.js";
-import { printJson } from "./print.js";
+import { printJson, printLine } from "./print.js";
 import { stopProgress } from "./progress-bar.js";
 import { callOptions, defineCommand, integerOption } from "./shared.js";
 import { printableText } from "./text.js";
@@ -41,13 +41,16 @@ export const generateCommand = defineCommand(
       maxTokens: integerOption("--n-predict", argv["n-predict"]),
     };
     let text = "";
-    if (!context.json) process.stdout.write(printableText(argv.prompt));
+    // Shown with the first piece: where there is an error, stdout stays empty.
+    let unsaid = argv.prompt;
     for await (const piece of generate(argv.model, argv.prompt, options)) {
       stopProgress();
       text += piece;
-      if (!context.json) process.stdout.write(printableText(piece));
+      if (context.json) continue;
+      process.stdout.write(printableText(unsaid + piece));
+      unsaid = "";
     }
     if (context.json) printJson({ prompt: argv.prompt, text });
-    else process.stdout.write("\n");
+    else printLine(printableText(unsaid));
   },
 );

@@ -44,7 +44,7 @@ export const perplexityCommand = defineCommand(
         },
         "reference-tokens": {
           type: "number",
-          default: 64,
+          default: 256,
           requiresArg: true,
           describe: "most probable tokens that --save-reference keeps of each position",
         },

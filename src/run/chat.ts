@@ -51,9 +51,12 @@ export async function createChat(path: string, options: ChatOptions = {}): Promi
   try {
     const template = await findChatTemplate(info, options.template);
     const texts = chatTokens(info);
-    const trained = modelValues(info).count("context_length") ?? defaultContext;
+    const trained = modelValues(info).count("context_length") ?? Infinity;
     const wanted = options.contextLength ?? Math.min(defaultContext, trained);
     const contextLength = atLeast("contextLength", wanted, 1);
+    if (contextLength > trained) {
+      throw argumentError("contextLength", `at most ${trained}, the model's own`, contextLength);
+    }
     const context = await model.createContext(contextLength);
     const system = options.system;
     const first: ChatMessage[] = system === undefined ? [] : [{ role: "system", content: system }];
@@ -102,6 +105,7 @@ class Conversation {
     const maxTokens = Math.min(room, this.options.maxTokens);
     const options = { ...this.options, maxTokens };
     let answer = "";
+    let failed = false;
     const { model, context } = this;
     const keep = (token: number) => this.#tokens.push(token);
     try {
@@ -109,8 +113,12 @@ class Conversation {
         answer += piece;
         yield piece;
       }
+    } catch (error) {
+      failed = true;
+      throw error;
     } finally {
-      this.messages = [...asked, { role: "assistant", content: answer }];
+      // Also where the caller takes no more pieces.
+      if (!failed) this.messages = [...asked, { role: "assistant", content: answer }];
     }
   }
 

@@ -1,11 +1,12 @@
 import { argumentError } from "../errors.js";
 import type { EngineContext, LoadedModel, RunOptions } from "./engine.js";
+import { modelValues } from "./model-values.js";
 import { samplingSettings, type SamplingOptions } from "./sampling.js";
 import { createStopFilter } from "./stop-strings.js";
 import { abortable, openModel } from "./with-model.js";
 
 export interface GenerateOptions extends RunOptions, SamplingOptions {
-  /** Tokens to write at most; 128 by default. */
+  /** Tokens to write at most, and as many as the model's context has room for; 128 by default. */
   readonly maxTokens?: number | undefined;
   /** Texts that end the text where they come up; they are not part of it. */
   readonly stop?: readonly string[] | undefined;
@@ -29,11 +30,17 @@ export async function* generate(
   }
   samplingSettings(options);
   createStopFilter(options.stop ?? []);
-  const { model, dispose } = await openModel(path, options);
+  const { info, model, dispose } = await openModel(path, options);
   try {
     const tokens = promptTokens(model, prompt);
-    const context = await model.createContext(tokens.length + maxTokens);
-    yield* writeText(model, context, tokens, tokens, { ...options, maxTokens });
+    const trained = modelValues(info).count("context_length") ?? Infinity;
+    if (tokens.length >= trained) {
+      const expected = `a text of fewer than ${trained} tokens, which the model was trained for`;
+      throw argumentError("prompt", expected, `one of ${tokens.length}`);
+    }
+    const limit = Math.min(maxTokens, trained - tokens.length);
+    const context = await model.createContext(tokens.length + limit);
+    yield* writeText(model, context, tokens, tokens, { ...options, maxTokens: limit });
   } finally {
     await dispose();
   }

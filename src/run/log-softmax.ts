@@ -16,10 +16,16 @@ export function highestLogit(logits: Float32Array): number {
  */
 export function logOfSum(sum: number, whose: string): number {
   if (sum > 0) return Math.log(sum);
-  throw new NibbleError(
+  throw badLogits(whose, sum);
+}
+
+/** What to say of logits that give no probabilities. */
+export function badLogits(whose: string, value: number): NibbleError<"ERR_UNSUPPORTED"> {
+  const reason = "its weights may be damaged, or the activations overflow";
+  return new NibbleError(
     "ERR_UNSUPPORTED",
-    `the ${whose}'s logits are NaN or infinite: its weights may be damaged, or the activations overflow`,
-    { what: "logits", value: String(sum) },
+    `the ${whose}'s logits are NaN or infinite: ${reason}`,
+    { what: "logits", value: String(value) },
   );
 }
 

@@ -19,7 +19,7 @@ export interface PerplexityOptions extends RunOptions, WindowOptions {
   readonly loadReference?: string | undefined;
   /** Keeps the model's predictions in a file: the most probable tokens of every position, and the rest's sum. */
   readonly saveReference?: string | undefined;
-  /** How many tokens `saveReference` keeps of a position; 64 by default. */
+  /** How many tokens `saveReference` keeps of a position; 256 by default. */
   readonly referenceTokens?: number | undefined;
   /** `saveReference` may replace a file; false by default. */
   readonly overwrite?: boolean | undefined;
@@ -103,7 +103,7 @@ function chooseScorer(
   if (saveReference === undefined) return plainScorer(context);
   const names = { path: saveReference, model: basename(running.info.path) };
   return savingScorer(names, context, windows, {
-    topK: atLeast("referenceTokens", options.referenceTokens ?? 64, 1),
+    topK: atLeast("referenceTokens", options.referenceTokens ?? 256, 1),
     overwrite: options.overwrite ?? false,
   });
 }

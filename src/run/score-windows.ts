@@ -2,6 +2,7 @@ import { argumentError, NibbleError } from "../errors.js";
 import type { ModelInfo } from "../sources/model-info.js";
 import { createDivergence, type DivergenceReport } from "./divergence.js";
 import type { EngineContext, EngineInside, RunOptions } from "./engine.js";
+import { badLogits } from "./log-softmax.js";
 import { createReferenceWriter, openReference, type ReferenceReader } from "./reference-file.js";
 import { hashTokens } from "./reference-header.js";
 import type { Windows } from "./windows.js";
@@ -30,7 +31,9 @@ export function plainScorer(context: EngineContext): Scorer {
   return {
     async score(window) {
       await context.clear();
-      return context.logProbabilities(window, firstScored(window));
+      const logs = await context.logProbabilities(window, firstScored(window));
+      if (logs.some(Number.isNaN)) throw badLogits("model", NaN);
+      return logs;
     },
   };
 }

@@ -32,6 +32,22 @@ const wrong: readonly (readonly [string, RegExp])[] = [
   ["quantize m --type Q4_0 --threads many", /--threads: expected a positive integer, got NaN/],
   ["quantize m --type Q4_0 -t 1.5", /--threads: expected a positive integer, got 1.5/],
   ["convert m --type Q4_0", /--type: expected one of F32, F16, BF16, Q8_0.*nibble quantize/],
+  ["perplexity m", /missing required argument: text .*nibble perplexity --help/],
+  ["perplexity m --text", /not enough arguments following: text/],
+  ["imatrix", /MODEL is missing: give a model to run, or --in-file .*nibble imatrix --help/],
+  ["imatrix m -o no/such/o.gguf", /--text is missing/],
+  ["generate m", /missing required argument: prompt/],
+  ["generate m -p x --engine cuda", /--engine: expected native or llama\.cpp, got "cuda"/],
+  ["generate m -p x --cache-type Q4_0", /--cache-type: expected F16 or Q8_0, got "Q4_0"/],
+  ["generate m -p x -n 0", /--n-predict: expected a positive integer, got 0/],
+  ["generate m -p x --temp 1 --temp 2", /--temp: it is given 2 times/],
+  ["bench", /not enough non-option arguments: got 0, need at least 1 .*nibble bench --help/],
+  ["bench m --engine native,cuda", /--engine: expected native or llama\.cpp, got "cuda"/],
+  ["bench m -d half", /--n-depth: expected an integer from 0, got NaN/],
+  ["chat", /not enough non-option arguments: got 0, need at least 1 .*nibble chat --help/],
+  ["chat m --ctx-size 0", /--ctx-size: expected a positive integer, got 0/],
+  ["tokenize m", /either --prompt TEXT or --text FILE/],
+  ["tokenise m", /did you mean tokenize\?/],
 ];
 
 describe("wrong arguments", () => {

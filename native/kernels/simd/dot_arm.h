@@ -62,6 +62,11 @@ struct DotNeon : Neon {
     return {{vtstq_u8(low, bit), vtstq_u8(high, bit)}};
   }
   static float half(uint16_t x) { return f16_to_f32(x); }
+  static void scale_eight(const int8_t* scales, float d, float* out) {
+    const int16x8_t wide = vmovl_s8(vld1_s8(scales));
+    vst1q_f32(out, vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide))), d));
+    vst1q_f32(out + 4, vmulq_n_f32(vcvtq_f32_s32(vmovl_high_s16(wide)), d));
+  }
 
   using F8 = float32x4x2_t;
   static F8 zero8() { return {{vdupq_n_f32(0.0f), vdupq_n_f32(0.0f)}}; }

@@ -94,6 +94,9 @@ struct Generic {
     return each_byte([&](int i) { return (p[i / 8] >> (i % 8) & 1) * 255; });
   }
   static float half(uint16_t x) { return f16_to_f32(x); }
+  static void scale_eight(const int8_t* scales, float d, float* out) {
+    for (int i = 0; i < 8; ++i) out[i] = d * static_cast<float>(scales[i]);
+  }
 
   using F8 = F32;
   static F8 zero8() { return set1(0.0f); }

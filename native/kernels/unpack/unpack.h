@@ -114,7 +114,8 @@ struct UnpackQ6_K {
       codes[3] = join(V::template right<4>(next), V::mask(V::template right<2>(high), 0x30));
     }
     const float d = V::half(block.d);
-    for (int g = 0; g < kValues / kGroup; ++g) scale[g] = d * static_cast<float>(block.scales[g]);
+    V::scale_eight(block.scales, d, scale);
+    V::scale_eight(block.scales + 8, d, scale + 8);
   }
 };
 

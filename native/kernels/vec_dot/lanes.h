@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/prefetch.h"
 #include "kernels/dispatch.h"
 #include "kernels/unpack/unpack.h"
 #include "kernels/unpack/unpack_floats.h"
@@ -17,10 +18,15 @@ template <typename V, typename U, int kRows>
 void dot_rows(const uint8_t* weights, int64_t row_bytes, const int8_t* a, const float* scale,
               const float* sum, int64_t n, float* out) {
   constexpr bool kHasPairs = U::kGroup < kActBlock;
+  const uint8_t* next = weights + kRows * row_bytes;
   typename V::F8 acc[kRows];
   float rest[kRows] = {};
   for (auto& lanes : acc) lanes = V::zero8();
   for (int64_t i = 0; i < n / U::kValues; ++i) {
+    // Rows side by side are no stream that the processor foresees: the next ones are asked for
+    // here.
+    for (size_t k = 0; k < kRows * sizeof(typename U::Block); k += 64)
+      prefetch(next + i * kRows * static_cast<int64_t>(sizeof(typename U::Block)) + k);
     // Integer sums start at minus zero point * activations: it is the same for all rows.
     typename V::I8 start[kRegistersOf<U>];
     for (int j = 0; j < kRegistersOf<U>; ++j) {

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "formats/affine_groups.h"
+#include "formats/k_packing.h"
+
+// What Q4_K and Q5_K share: all but the number of bits of a code.
+namespace nibble {
+
+constexpr int kMostScale = 63;
+
+static inline void cap_scales(uint8_t codes[8]) {
+  for (int g = 0; g < 8; ++g) codes[g] = codes[g] < kMostScale ? codes[g] : kMostScale;
+}
+
+// Packs the codes of scales and mins, then rounds the values to them.
+static inline void finish_affine_32(const float* x, float d, float dmin, const uint8_t scales[8],
+                                    const uint8_t mins[8], int most, AffineScales* head,
+                                    uint8_t* codes) {
+  head->d = f32_to_f16(d);
+  head->dmin = f32_to_f16(dmin);
+  pack_affine_scales(scales, mins, head->packed);
+  uint8_t stored_scales[8];
+  uint8_t stored_mins[8];
+  unpack_affine_scales(head->packed, stored_scales, stored_mins);
+  round_to_stored<32>(x, head->d, head->dmin, stored_scales, stored_mins, most, codes);
+}
+
+// A value's weight is its magnitude plus the root mean square of its group.
+static inline void quantize_affine_32(const float* x, int most, const AffineTrials& trials,
+                                      AffineScales* head, uint8_t codes[kSuperBlock]) {
+  AffineGroups<32> groups;
+  const auto weigh = [x](int at, float* weights) {
+    const float rms = std::sqrt(sum_of_squares(x + at, 32) / 32.0f);
+    for (int i = 0; i < 32; ++i) weights[i] = rms + std::fabs(x[at + i]);
+  };
+  search_affine_groups(x, most, trials, weigh, &groups);
+  uint8_t scales[8];
+  uint8_t mins[8];
+  const float d = codes_of_scales<8>(groups.scales, kMostScale, scales);
+  const float dmin = codes_of_scales<8>(groups.mins, kMostScale, mins);
+  cap_scales(scales);
+  cap_scales(mins);
+  std::memcpy(codes, groups.codes, kSuperBlock);
+  finish_affine_32(x, d, dmin, scales, mins, most, head, codes);
+}
+
+// `caps`: codes of scales that wrapped (search_positive) become the largest one; else their upper
+// bits reach the scale that is packed with them.
+static inline void quantize_important_32(const float* x, const float* importance, int most,
+                                         bool caps, AffineScales* head,
+                                         uint8_t codes[kSuperBlock]) {
+  AffineGroups<32> groups;
+  search_important_groups(x, importance, 2.0f, most, &groups);
+  uint8_t scales[8];
+  uint8_t mins[8];
+  const float d = search_positive<8>(groups.scales, groups.weights, kMostScale, scales);
+  const float dmin = search_positive<8>(groups.mins, groups.weights, kMostScale, mins);
+  if (caps) {
+    cap_scales(scales);
+    cap_scales(mins);
+  }
+  std::memcpy(codes, groups.codes, kSuperBlock);
+  finish_affine_32(x, d, dmin, scales, mins, most, head, codes);
+}
+
+static inline void dequantize_affine_32(const AffineScales& head, const uint8_t codes[kSuperBlock],
+                                        float* x) {
+  uint8_t scales[8];
+  uint8_t mins[8];
+  unpack_affine_scales(head.packed, scales, mins);
+  dequantize_groups<32>(head.d, head.dmin, scales, mins, codes, x);
+}
+
+}  // namespace nibble

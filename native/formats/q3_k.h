@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+#include "formats/formats.h"
+#include "formats/super_block.h"
+
+namespace nibble {
+
+// 256 values in 16 groups of 16: (q - 4) (scale - 32) d, q of 3 bits. Packing: k_packing.h.
+struct BlockQ3_K {
+  uint8_t hmask[kSuperBlock / 8];  // bit 2
+  uint8_t qs[kSuperBlock / 4];     // low 2 bits
+  uint8_t scales[12];              // of 6 bits: unpack_q3_k_scales
+  uint16_t d;                      // f16
+};
+static_assert(sizeof(BlockQ3_K) == 110, "as in files");
+
+// The low halves of scales g and g + 8 lie in byte g, the upper two bits of scale g in byte
+// 8 + g % 4 at 2 (g / 4).
+static inline void pack_q3_k_scales(const uint8_t scales[16], uint8_t packed[12]) {
+  for (int g = 0; g < 8; ++g)
+    packed[g] = static_cast<uint8_t>((scales[g] & 15) | (scales[g + 8] & 15) << 4);
+  for (int g = 0; g < 4; ++g) {
+    packed[8 + g] = static_cast<uint8_t>(scales[g] >> 4 | scales[g + 4] >> 4 << 2 |
+                                         scales[g + 8] >> 4 << 4 | scales[g + 12] >> 4 << 6);
+  }
+}
+
+static inline void unpack_q3_k_scales(const uint8_t packed[12], uint8_t scales[16]) {
+  for (int g = 0; g < 16; ++g) {
+    const int low = g < 8 ? packed[g] & 15 : packed[g - 8] >> 4;
+    scales[g] = static_cast<uint8_t>(low | (packed[8 + g % 4] >> 2 * (g / 4) & 3) << 4);
+  }
+}
+
+void quantize_row_Q3_K(const float* x, void* blocks, int64_t n);
+void quantize_weighted_Q3_K(const float* x, const float* importance, void* blocks, int64_t n);
+void dequantize_row_Q3_K(const void* blocks, float* x, int64_t n);
+int64_t count_invalid_Q3_K(const void* blocks, int64_t n);
+
+}  // namespace nibble
