@@ -59,6 +59,11 @@ Task task_of(const Napi::Object& object, size_t inputs) {
   task.rows = integer(object, "rows");
   task.head_dim = integer(object, "headDim");
   task.output_offset = integer(object, "outputOffset");
+  const Napi::Value importance = object.Get("importance");
+  if (importance.IsTypedArray()) {
+    const auto array = importance.As<Napi::Float32Array>();
+    task.importance.assign(array.Data(), array.Data() + array.ElementLength());
+  }
 
   // What the streams rely on; a wrong table is a bug on the other side of the border.
   const Napi::Env env = object.Env();
@@ -71,6 +76,13 @@ Task task_of(const Napi::Object& object, size_t inputs) {
   }
   if (task.from != task.to && !(task.from->has_codec() && task.to->has_codec())) {
     type_error(env, task.name + " to change between types that have a codec");
+  }
+  const auto weights = static_cast<int64_t>(task.importance.size());
+  if (weights % n != 0 || (weights != 0 && task.rows % (weights / n) != 0)) {
+    type_error(env, "importance of " + task.name + " to be rows of perRow, one per expert");
+  }
+  if (task.from != task.to && task.to->quantize_row == nullptr && !task.is_weighted()) {
+    type_error(env, "importance for " + task.name + ", whose type needs it");
   }
   int64_t bytes = 0;
   for (const Piece& piece : task.pieces) {

@@ -24,7 +24,8 @@ struct Buffers {
   AlignedBuffer blocks;
 };
 
-// The kernels of a task, looked up once. Both are null where the bytes are copied as they are.
+// The kernels of a task, looked up once. Both are null where the bytes are copied as they are, and
+// `quantize` where it is done with importance.
 struct Kernels {
   DequantizeRow dequantize = nullptr;
   QuantizeRow quantize = nullptr;
@@ -36,7 +37,8 @@ std::vector<Kernels> find_kernels(const std::vector<Task>& tasks, Isa isa) {
     // The source's values are looked at even where its bytes are copied, as far as the type has a
     // codec.
     kernels[i].dequantize = find_dequantize_row(*tasks[i].from, isa);
-    if (tasks[i].from != tasks[i].to) kernels[i].quantize = find_quantize_row(*tasks[i].to, isa);
+    if (tasks[i].from != tasks[i].to && !tasks[i].is_weighted())
+      kernels[i].quantize = find_quantize_row(*tasks[i].to, isa);
   }
   return kernels;
 }
@@ -53,6 +55,15 @@ std::vector<Kernels> find_kernels(const std::vector<Task>& tasks, Isa isa) {
                   "; such weights cannot be quantized, fetch or train the model again");
   error.path = options.inputs[static_cast<size_t>(task.pieces.front().file)].path;
   throw error;
+}
+
+void quantize_weighted_rows(const Task& task, const Tile& tile, const float* values,
+                            uint8_t* blocks) {
+  const int64_t n = task.n_per_row;
+  for (int64_t i = 0; i < tile.count; i += n) {
+    const float* importance = task.importance_of((tile.first + i) / n);
+    task.to->quantize_weighted(values + i, importance, blocks + task.to->bytes(i), n);
+  }
 }
 
 class QuantizeStream {
@@ -102,6 +113,10 @@ class QuantizeStream {
     if (kernels.quantize != nullptr) {
       uint8_t* to = buffers.blocks.reserve<uint8_t>(task.to->bytes(tile.count));
       kernels.quantize(values, to, tile.count);
+      blocks = to;
+    } else if (task.from != task.to) {
+      uint8_t* to = buffers.blocks.reserve<uint8_t>(task.to->bytes(tile.count));
+      quantize_weighted_rows(task, tile, values, to);
       blocks = to;
     }
     output_.write(blocks, task.to->bytes(tile.count),

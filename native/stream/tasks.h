@@ -30,8 +30,17 @@ struct Task {
   int64_t head_dim;  // 0, or: in groups of head_dim rows, row 2i + k is the source's row i + k *
                      // head_dim / 2
   int64_t output_offset;  // bytes from the start of the output
+  // Empty, or a row of importance for each expert (matrix of the third dimension): then rows are
+  // quantized with it, as far as the type can.
+  std::vector<float> importance;
 
   int64_t values() const { return n_per_row * rows; }
+  bool is_weighted() const { return !importance.empty() && to->quantize_weighted != nullptr; }
+  // Of a row.
+  const float* importance_of(int64_t row) const {
+    const int64_t experts = static_cast<int64_t>(importance.size()) / n_per_row;
+    return importance.data() + row / (rows / experts) * n_per_row;
+  }
 };
 
 struct StreamOptions {

@@ -12,7 +12,7 @@ namespace nibble {
 struct Tile {
   int64_t task;
   int64_t first;  // value
-  int64_t count;  // values, at most kTileValues
+  int64_t count;  // values, at most kTileValues, or one row
 };
 
 // 2^18 values are 1 MiB of f32, which with its source and its blocks stays in the second-level

@@ -27,6 +27,8 @@ export interface NativeTask {
   readonly headDim: number;
   /** Bytes from the start of the output. */
   readonly outputOffset: number;
+  /** Experts x perRow: how much each column counts. Finite, at least 0; not looked at where nothing is quantized. */
+  readonly importance?: Float32Array | undefined;
 }
 
 export interface NativeProgress {
