@@ -1,6 +1,7 @@
 #include "formats/q4_0.h"
 
 #include "formats/block32.h"
+#include "formats/weighted_32.h"
 
 namespace nibble {
 
@@ -11,6 +12,15 @@ void quantize_row_Q4_0(const float* x, void* blocks, int64_t n) {
     block->d = f32_to_f16(symmetric_codes(x + i, 8, codes));
     pack_nibbles(codes, block->qs);
   }
+}
+
+void quantize_weighted_Q4_0(const float* x, const float* importance, void* blocks, int64_t n) {
+  const auto quantize = [](const float* values, const float* weights, BlockQ4_0* block) {
+    uint8_t codes[kBlock32];
+    block->d = f32_to_f16(search_symmetric<kBlock32>(values, weights, 8, codes));
+    pack_nibbles(codes, block->qs);
+  };
+  quantize_weighted_32<BlockQ4_0>(x, importance, blocks, n, quantize);
 }
 
 void dequantize_row_Q4_0(const void* blocks, float* x, int64_t n) {

@@ -14,6 +14,7 @@ struct BlockQ4_0 {
 static_assert(sizeof(BlockQ4_0) == 18, "as in files");
 
 void quantize_row_Q4_0(const float* x, void* blocks, int64_t n);
+void quantize_weighted_Q4_0(const float* x, const float* importance, void* blocks, int64_t n);
 void dequantize_row_Q4_0(const void* blocks, float* x, int64_t n);
 int64_t count_invalid_Q4_0(const void* blocks, int64_t n);
 

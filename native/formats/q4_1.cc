@@ -1,6 +1,7 @@
 #include "formats/q4_1.h"
 
 #include "formats/block32.h"
+#include "formats/weighted_32.h"
 
 namespace nibble {
 
@@ -13,6 +14,17 @@ void quantize_row_Q4_1(const float* x, void* blocks, int64_t n) {
     block->m = f32_to_f16(affine.m);
     pack_nibbles(codes, block->qs);
   }
+}
+
+void quantize_weighted_Q4_1(const float* x, const float* importance, void* blocks, int64_t n) {
+  const auto quantize = [](const float* values, const float* weights, BlockQ4_1* block) {
+    uint8_t codes[kBlock32];
+    const AffineFit fit = search_affine<kBlock32>(values, weights, 15, kImportanceTrials, codes);
+    block->d = f32_to_f16(fit.scale);
+    block->m = f32_to_f16(fit.min);
+    pack_nibbles(codes, block->qs);
+  };
+  quantize_weighted_32<BlockQ4_1>(x, importance, blocks, n, quantize);
 }
 
 void dequantize_row_Q4_1(const void* blocks, float* x, int64_t n) {

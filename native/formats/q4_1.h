@@ -15,6 +15,7 @@ struct BlockQ4_1 {
 static_assert(sizeof(BlockQ4_1) == 20, "as in files");
 
 void quantize_row_Q4_1(const float* x, void* blocks, int64_t n);
+void quantize_weighted_Q4_1(const float* x, const float* importance, void* blocks, int64_t n);
 void dequantize_row_Q4_1(const void* blocks, float* x, int64_t n);
 int64_t count_invalid_Q4_1(const void* blocks, int64_t n);
 

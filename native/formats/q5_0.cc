@@ -1,6 +1,7 @@
 #include "formats/q5_0.h"
 
 #include "formats/block32.h"
+#include "formats/weighted_32.h"
 
 namespace nibble {
 
@@ -12,6 +13,16 @@ void quantize_row_Q5_0(const float* x, void* blocks, int64_t n) {
     pack_nibbles(codes, block->qs);
     pack_fifth_bits(codes, block->qh);
   }
+}
+
+void quantize_weighted_Q5_0(const float* x, const float* importance, void* blocks, int64_t n) {
+  const auto quantize = [](const float* values, const float* weights, BlockQ5_0* block) {
+    uint8_t codes[kBlock32];
+    block->d = f32_to_f16(search_symmetric<kBlock32>(values, weights, 16, codes));
+    pack_nibbles(codes, block->qs);
+    pack_fifth_bits(codes, block->qh);
+  };
+  quantize_weighted_32<BlockQ5_0>(x, importance, blocks, n, quantize);
 }
 
 void dequantize_row_Q5_0(const void* blocks, float* x, int64_t n) {

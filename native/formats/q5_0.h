@@ -15,6 +15,7 @@ struct BlockQ5_0 {
 static_assert(sizeof(BlockQ5_0) == 22, "as in files");
 
 void quantize_row_Q5_0(const float* x, void* blocks, int64_t n);
+void quantize_weighted_Q5_0(const float* x, const float* importance, void* blocks, int64_t n);
 void dequantize_row_Q5_0(const void* blocks, float* x, int64_t n);
 int64_t count_invalid_Q5_0(const void* blocks, int64_t n);
 

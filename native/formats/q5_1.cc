@@ -1,6 +1,7 @@
 #include "formats/q5_1.h"
 
 #include "formats/block32.h"
+#include "formats/weighted_32.h"
 
 namespace nibble {
 
@@ -14,6 +15,18 @@ void quantize_row_Q5_1(const float* x, void* blocks, int64_t n) {
     pack_nibbles(codes, block->qs);
     pack_fifth_bits(codes, block->qh);
   }
+}
+
+void quantize_weighted_Q5_1(const float* x, const float* importance, void* blocks, int64_t n) {
+  const auto quantize = [](const float* values, const float* weights, BlockQ5_1* block) {
+    uint8_t codes[kBlock32];
+    const AffineFit fit = search_affine<kBlock32>(values, weights, 31, kImportanceTrials, codes);
+    block->d = f32_to_f16(fit.scale);
+    block->m = f32_to_f16(fit.min);
+    pack_nibbles(codes, block->qs);
+    pack_fifth_bits(codes, block->qh);
+  };
+  quantize_weighted_32<BlockQ5_1>(x, importance, blocks, n, quantize);
 }
 
 void dequantize_row_Q5_1(const void* blocks, float* x, int64_t n) {

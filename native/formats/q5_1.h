@@ -16,6 +16,7 @@ struct BlockQ5_1 {
 static_assert(sizeof(BlockQ5_1) == 24, "as in files");
 
 void quantize_row_Q5_1(const float* x, void* blocks, int64_t n);
+void quantize_weighted_Q5_1(const float* x, const float* importance, void* blocks, int64_t n);
 void dequantize_row_Q5_1(const void* blocks, float* x, int64_t n);
 int64_t count_invalid_Q5_1(const void* blocks, int64_t n);
 

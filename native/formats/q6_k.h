@@ -46,6 +46,7 @@ static inline void unpack_q6_k(const BlockQ6_K& block, uint8_t codes[kSuperBlock
 }
 
 void quantize_row_Q6_K(const float* x, void* blocks, int64_t n);
+void quantize_weighted_Q6_K(const float* x, const float* importance, void* blocks, int64_t n);
 void dequantize_row_Q6_K(const void* blocks, float* x, int64_t n);
 int64_t count_invalid_Q6_K(const void* blocks, int64_t n);
 

@@ -29,6 +29,7 @@ class Addon : public Napi::Addon<Addon> {
     add("machine", guarded<js_machine>);
     add("formats", guarded<js_formats>);
     add("quantizeRows", guarded<js_quantize_rows>);
+    add("quantizeWeightedRows", guarded<js_quantize_weighted_rows>);
     add("dequantizeRows", guarded<js_dequantize_rows>);
     add("quantizeStream", guarded<js_quantize_stream>);
     add("compareStream", guarded<js_compare_stream>);

@@ -7,6 +7,7 @@ namespace nibble {
 Napi::Value js_machine(const Napi::CallbackInfo& info);
 Napi::Value js_formats(const Napi::CallbackInfo& info);
 Napi::Value js_quantize_rows(const Napi::CallbackInfo& info);
+Napi::Value js_quantize_weighted_rows(const Napi::CallbackInfo& info);
 Napi::Value js_dequantize_rows(const Napi::CallbackInfo& info);
 Napi::Value js_quantize_stream(const Napi::CallbackInfo& info);
 Napi::Value js_compare_stream(const Napi::CallbackInfo& info);

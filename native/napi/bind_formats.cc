@@ -82,6 +82,28 @@ Napi::Value js_quantize_rows(const Napi::CallbackInfo& info) {
   return blocks;
 }
 
+Napi::Value js_quantize_weighted_rows(const Napi::CallbackInfo& info) {
+  const Format& format = codec_arg(info[0]);
+  const auto values = array_arg<Napi::Float32Array>(info[1], napi_float32_array);
+  const auto importance = array_arg<Napi::Float32Array>(info[2], napi_float32_array);
+  const int64_t n = static_cast<int64_t>(values.ElementLength());
+  const int64_t row = static_cast<int64_t>(importance.ElementLength());
+  if (row == 0) throw Napi::TypeError::New(info.Env(), "expected importances");
+  check_multiple(info.Env(), row, format.values_per_block);
+  check_multiple(info.Env(), n, row);
+  Napi::Uint8Array blocks = Napi::Uint8Array::New(info.Env(), static_cast<size_t>(format.bytes(n)));
+  for (int64_t i = 0; i < n; i += row) {
+    const float* x = values.Data() + i;
+    uint8_t* out = blocks.Data() + format.bytes(i);
+    if (format.quantize_weighted == nullptr) {
+      format.quantize_row(x, out, row);
+    } else {
+      format.quantize_weighted(x, importance.Data(), out, row);
+    }
+  }
+  return blocks;
+}
+
 Napi::Value js_dequantize_rows(const Napi::CallbackInfo& info) {
   const Format& format = codec_arg(info[0]);
   const auto blocks = array_arg<Napi::Uint8Array>(info[1], napi_uint8_array);

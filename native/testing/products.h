@@ -48,6 +48,7 @@ struct ActivationRows {
 struct WeightRows {
   std::vector<uint8_t> blocks;
   std::vector<float> values;
+  std::vector<float> magnitudes;  // of what products add up for a value
   int64_t rows;
   int64_t n;
   int64_t row_bytes;
@@ -60,6 +61,23 @@ struct WeightRows {
       format.quantize_row(values.data() + r * n, row, n);
       format.dequantize_row(row, values.data() + r * n, n);
     }
+    for (size_t i = 0; i < values.size(); ++i) {
+      const size_t from = has_min(format) ? i / kActBlock * kActBlock : i;
+      const size_t to = has_min(format) ? from + kActBlock : i + 1;
+      magnitudes.push_back(0.0f);
+      for (size_t j = from; j < to; ++j)
+        magnitudes[i] = std::fmax(magnitudes[i], std::fabs(values[j]));
+    }
+  }
+
+  // Products take scale * code and min apart: a value near 0 is a difference of two that are as
+  // large as the group's largest.
+  static bool has_min(const Format& format) {
+    constexpr FormatId kWithMin[] = {kIdQ4_1, kIdQ5_1, kIdQ2_K, kIdQ4_K, kIdQ5_K};
+    for (const FormatId id : kWithMin) {
+      if (format.id == id) return true;
+    }
+    return false;
   }
 };
 
@@ -69,11 +87,10 @@ inline bool is_product(const WeightRows& weights, int64_t row, const ActivationR
   double sum = 0;
   double magnitude = 0;
   for (int64_t k = 0; k < weights.n; ++k) {
-    const double product =
-        static_cast<double>(weights.values[static_cast<size_t>(row * weights.n + k)]) *
-        x.value(at, k);
-    sum += product;
-    magnitude += std::fabs(product);
+    const auto i = static_cast<size_t>(row * weights.n + k);
+    const double value = x.value(at, k);
+    sum += static_cast<double>(weights.values[i]) * value;
+    magnitude += static_cast<double>(weights.magnitudes[i]) * std::fabs(value);
   }
   return std::fabs(actual - sum) <= 1e-5 * magnitude + 1e-37;
 }

@@ -14,6 +14,12 @@ export interface ErrorLimit {
 //   Q6_K  groups of 16 in super-blocks of 256. The search weighs errors by x^2 and may leave a group's other values
 //         a step of at most a/25 off (the smallest of its trial scales), and a group's scale is rounded to 1/128 of the
 //         largest, which moves a value by up to 32 * A/(32 * 128 * 2); A/sqrt(256) <= rms: 4/25 + 16/256.
+//   Q4_K  groups of 32 in super-blocks of 256, most = 15 (Q5_K: 31). A group starts at half a step of (max - min)/most,
+//         and the search only lowers the error under weights between rms and rms + a: an rmse of at most sqrt(2) a/most.
+//         Scale and min are rounded to 1/63 of the largest ones, which moves a value by up to (2A + A)/126; trials stretch
+//         scale and min by less than 2/most.
+//   Q3_K  values are rounded once more when the scales are stored, and 0 is a code: no error is larger than its value.
+//   Q2_K  weights near 0 and mins of 4 bits bound nothing better: but a tensor worse than one of zeros is a problem.
 // d and m are rounded to f16, which moves a value by up to 2^-11 of a. Under f16's smallest normal they lose up to 2^-25
 // each, times the largest code: the absolute part.
 const f16Rounding = 2 ** -11;
@@ -26,6 +32,13 @@ function block(share: number, values: number, largestCode: number): ErrorLimit {
   };
 }
 
+/** Groups of 32 with `most` codes above 0, in super-blocks of 256. */
+function affineGroups(most: number): ErrorLimit {
+  const group = (Math.SQRT2 / most) * Math.sqrt(32);
+  const rounding = ((3 * (1 + 2 / most)) / 126 + 3 * f16Rounding) * Math.sqrt(256);
+  return { relative: group + rounding, absolute: 63 * (most + 1) * f16HalfSpacing };
+}
+
 const limits: Partial<Record<FormatName, ErrorLimit>> = {
   F32: { relative: 0, absolute: 0 },
   F16: { relative: f16Rounding, absolute: f16HalfSpacing },
@@ -35,6 +48,10 @@ const limits: Partial<Record<FormatName, ErrorLimit>> = {
   Q4_1: block(1 / 15, 32, 16),
   Q5_0: block(1 / 16, 32, 16),
   Q5_1: block(1 / 31, 32, 32),
+  Q2_K: { relative: 1, absolute: 15 * 4 * f16HalfSpacing },
+  Q3_K: { relative: 1, absolute: 32 * 4 * f16HalfSpacing },
+  Q4_K: affineGroups(15),
+  Q5_K: affineGroups(31),
   Q6_K: block((4 / 25 + 16 / 256) / 16, 256, 127 * 32),
 };
 

@@ -98,10 +98,10 @@ describe("--tensor-type", () => {
   });
 
   it("is refused for a type without a codec", () => {
-    expect(() => types(overridden("attn_v=Q4_K"))).toThrow(
+    expect(() => types(overridden("attn_v=F64"))).toThrow(
       expect.objectContaining({
         code: "ERR_UNSUPPORTED",
-        details: { what: "conversion of blk.0.attn_v.weight", value: "Q4_K" },
+        details: { what: "conversion of blk.0.attn_v.weight", value: "F64" },
       }) as Error,
     );
   });

@@ -218,14 +218,14 @@ describe("makePlan", () => {
 
   it("copies a type without a codec, and refuses to convert it", () => {
     const opaque = syntheticModel([
-      tensor("blk.0.attn_v.weight", [256, 256], "Q4_K"),
+      tensor("blk.0.attn_v.weight", [256, 256], "F64"),
       tensor("blk.0.ffn_gate_tid2eid.weight", [6, 100], "I32"),
     ]);
-    const kept = [{ pattern: "attn_v", type: "Q4_K" }];
+    const kept = [{ pattern: "attn_v", type: "F64" }];
     const plan = makePlan(opaque, { recipe: "Q8_0", tensorTypes: kept });
-    expect(plan.tensors.map(({ to }) => to)).toEqual(["Q4_K", "I32"]);
+    expect(plan.tensors.map(({ to }) => to)).toEqual(["F64", "I32"]);
     expect(() => makePlan(opaque, { recipe: "Q8_0", allowRequantize: true })).toThrow(
-      planError("ERR_UNSUPPORTED", "blk.0.attn_v.weight", "Q4_K"),
+      planError("ERR_UNSUPPORTED", "blk.0.attn_v.weight", "F64"),
     );
   });
 

@@ -6,6 +6,7 @@
 #include "kernels/mul_mat/mul_mat.h"
 #include "kernels/unpack/unpack.h"
 #include "kernels/unpack/unpack_floats.h"
+#include "kernels/unpack/unpack_k.h"
 
 // The family as templates over an instruction set V (kernels/simd/dot_*.h) and a type's Unpack.
 //
@@ -239,7 +240,9 @@ constexpr KernelRow<MulMat> kMulMatRows[] = {
     {kIdBF16, mul_mat_floats<V, LoadBF16<V>>}, {kIdQ4_0, mul_mat_blocks<V, UnpackQ4_0>},
     {kIdQ4_1, mul_mat_blocks<V, UnpackQ4_1>},  {kIdQ5_0, mul_mat_blocks<V, UnpackQ5_0>},
     {kIdQ5_1, mul_mat_blocks<V, UnpackQ5_1>},  {kIdQ8_0, mul_mat_blocks<V, UnpackQ8_0>},
-    {kIdQ6_K, mul_mat_blocks<V, UnpackQ6_K>},
+    {kIdQ6_K, mul_mat_blocks<V, UnpackQ6_K>},  {kIdQ2_K, mul_mat_blocks<V, UnpackQ2_K>},
+    {kIdQ3_K, mul_mat_blocks<V, UnpackQ3_K>},  {kIdQ4_K, mul_mat_blocks<V, UnpackQ4_K>},
+    {kIdQ5_K, mul_mat_blocks<V, UnpackQ5_K>},
 };
 
 template <typename V>

@@ -4,6 +4,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/unpack/unpack.h"
 #include "kernels/unpack/unpack_floats.h"
+#include "kernels/unpack/unpack_k.h"
 #include "kernels/vec_dot/vec_dot.h"
 
 // The family as templates over an instruction set V (kernels/simd/dot_*.h) and a type's Unpack.
@@ -103,7 +104,9 @@ constexpr KernelRow<VecDot> kVecDotRows[] = {
     {kIdBF16, vec_dot_floats<V, LoadBF16<V>>}, {kIdQ4_0, vec_dot_blocks<V, UnpackQ4_0>},
     {kIdQ4_1, vec_dot_blocks<V, UnpackQ4_1>},  {kIdQ5_0, vec_dot_blocks<V, UnpackQ5_0>},
     {kIdQ5_1, vec_dot_blocks<V, UnpackQ5_1>},  {kIdQ8_0, vec_dot_blocks<V, UnpackQ8_0>},
-    {kIdQ6_K, vec_dot_blocks<V, UnpackQ6_K>},
+    {kIdQ6_K, vec_dot_blocks<V, UnpackQ6_K>},  {kIdQ2_K, vec_dot_blocks<V, UnpackQ2_K>},
+    {kIdQ3_K, vec_dot_blocks<V, UnpackQ3_K>},  {kIdQ4_K, vec_dot_blocks<V, UnpackQ4_K>},
+    {kIdQ5_K, vec_dot_blocks<V, UnpackQ5_K>},
 };
 
 template <typename V>
