@@ -30,12 +30,12 @@ const rows = [
   { name: "F64", id: 28, values: 1, bytes: 8, codec: false },
   { name: "IQ1_M", id: 29, values: 256, bytes: 56, codec: false },
   { name: "BF16", id: 30, values: 1, bytes: 2, codec: true },
-  { name: "TQ1_0", id: 34, values: 256, bytes: 54, codec: false },
-  { name: "TQ2_0", id: 35, values: 256, bytes: 66, codec: false },
-  { name: "MXFP4", id: 39, values: 32, bytes: 17, codec: false },
-  { name: "NVFP4", id: 40, values: 64, bytes: 36, codec: false },
-  { name: "Q1_0", id: 41, values: 128, bytes: 18, codec: false },
-  { name: "Q2_0", id: 42, values: 64, bytes: 18, codec: false },
+  { name: "TQ1_0", id: 34, values: 256, bytes: 54, codec: true },
+  { name: "TQ2_0", id: 35, values: 256, bytes: 66, codec: true },
+  { name: "MXFP4", id: 39, values: 32, bytes: 17, codec: true },
+  { name: "NVFP4", id: 40, values: 64, bytes: 36, codec: true },
+  { name: "Q1_0", id: 41, values: 128, bytes: 18, codec: true },
+  { name: "Q2_0", id: 42, values: 64, bytes: 18, codec: true },
 ] as const;
 
 /** The name of a tensor type (ggml_type): `Q6_K`, not a recipe such as `Q4_K_M`. */

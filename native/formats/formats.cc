@@ -5,6 +5,10 @@
 #include "formats/f32.h"
 #include "formats/q2_k.h"
 #include "formats/q3_k.h"
+#include "formats/mxfp4.h"
+#include "formats/nvfp4.h"
+#include "formats/q1_0.h"
+#include "formats/q2_0.h"
 #include "formats/q4_0.h"
 #include "formats/q4_1.h"
 #include "formats/q4_k.h"
@@ -13,6 +17,8 @@
 #include "formats/q5_k.h"
 #include "formats/q6_k.h"
 #include "formats/q8_0.h"
+#include "formats/tq1_0.h"
+#include "formats/tq2_0.h"
 
 namespace nibble {
 namespace {

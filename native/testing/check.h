@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <vector>
@@ -30,6 +31,14 @@ inline void check(bool holds, const char* what, const char* detail, int64_t numb
 inline int report() {
   std::printf("%d passed, %d failed\n", counts().passed, counts().failed);
   return counts().failed == 0 && counts().passed > 0 ? 0 : 1;
+}
+
+template <typename T, size_t n>
+bool contains(const T (&values)[n], T wanted) {
+  for (const T& value : values) {
+    if (value == wanted) return true;
+  }
+  return false;
 }
 
 // Seeded random numbers (xorshift64*), the same on every machine.

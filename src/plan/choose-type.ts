@@ -2,17 +2,16 @@ import { NibbleError } from "../errors.js";
 import { format, type FormatName } from "../formats.js";
 import type { TensorInfo } from "../sources/model-info.js";
 import type { Override } from "./overrides.js";
-import { ruleFor, type Recipe } from "./recipes.js";
-import { keptReason, roleOf, type Role } from "./roles.js";
+import type { ModelFacts } from "./model-facts.js";
+import type { Recipe } from "./recipes.js";
+import { keptReason, kindOf, layerOf, roleOf, type Kind, type Role } from "./roles.js";
+import { placeFacts, ruleFor, type Place, type RuleFacts } from "./rules.js";
 
 /** What the choice of every tensor's type depends on. */
-export interface ChoiceContext {
+export interface ChoiceContext extends ModelFacts {
   readonly recipe: Recipe;
   readonly container: "gguf" | "hf";
-  readonly architecture: string;
-  readonly experts: number;
-  /** No tensor of its own is the output: the token embedding serves as it. */
-  readonly tied: boolean;
+  readonly hasImportance: boolean;
   readonly pure: boolean;
   readonly leaveOutputTensor: boolean;
   readonly outputTensorType: FormatName | undefined;
@@ -55,15 +54,38 @@ const fallbacks: Partial<Record<FormatName, FormatName>> = {
 };
 
 /**
- * The type that a tensor becomes, and why: llama-quantize's choice, wherever it makes one.
+ * The type that each tensor becomes, and why: llama-quantize's choice, wherever it makes one.
  *
+ * @param tensors In the order of the output file: some rules count the tensors that they decided before.
  * @throws NibbleError ERR_PLAN where the rows fit neither the type nor a fallback.
  */
-export function chooseType(tensor: TensorInfo, context: ChoiceContext): Choice {
-  const { recipe } = context;
-  const kept = keptReason(tensor.name, tensor.shape);
-  if (kept !== undefined) return keep(tensor, kept, context);
-  const role = roleOf(tensor.name);
+export function chooseTypes(
+  tensors: readonly TensorInfo[],
+  context: ChoiceContext,
+): readonly Choice[] {
+  const { type } = context.recipe;
+  const turns = new Map<Kind, number>();
+  return tensors.map((tensor) => {
+    const kept = keptReason(tensor.name, tensor.shape);
+    if (kept !== undefined) return keep(tensor, kept, context);
+    if (type === null) return { to: tensor.type, reason: "copy" };
+    const role = roleOf(tensor.name);
+    const settled = byOptions(tensor, role, type, context);
+    if (settled !== undefined) return settled;
+    const kind = kindOf(role);
+    const turn = kind === undefined ? 0 : (turns.get(kind) ?? 0);
+    if (kind !== undefined) turns.set(kind, turn + 1);
+    return fitted(tensor, byRules(tensor, role, turn, type, context));
+  });
+}
+
+/** The choice where the recipe's rules have no say, or undefined. */
+function byOptions(
+  tensor: TensorInfo,
+  role: Role,
+  type: FormatName,
+  context: ChoiceContext,
+): Choice | undefined {
   if (role === "output" && context.leaveOutputTensor) {
     return { to: tensor.type, reason: "--leave-output-tensor" };
   }
@@ -73,8 +95,18 @@ export function chooseType(tensor: TensorInfo, context: ChoiceContext): Choice {
   if (role === "output" && context.outputTensorType !== undefined) {
     return demanded(tensor, context.outputTensorType, "--output-tensor-type");
   }
-  if (!isQuantized(recipe.type)) return { to: recipe.type, reason: "recipe" };
-  return fitted(tensor, preferred(tensor, role, context));
+  if (!isQuantized(type)) return { to: type, reason: "recipe" };
+  const override = context.overrides.find(({ regex }) => regex.test(tensor.name));
+  if (override !== undefined) {
+    const reason = `--tensor-type ${override.pattern}=${override.type}`;
+    return fitted(tensor, { to: override.type, reason, decider: override });
+  }
+  if (context.pure) return fitted(tensor, { to: type, reason: "recipe, pure" });
+  if (role === "token_embd" && context.tied && context.outputTensorType !== undefined) {
+    const decider = "--output-tensor-type";
+    return fitted(tensor, { to: context.outputTensorType, reason: decider, decider });
+  }
+  return undefined;
 }
 
 /** Whether a type has blocks of several values. */
@@ -94,30 +126,36 @@ function demanded(tensor: TensorInfo, to: FormatName, option: Decider & string):
   return { to, reason: option, decider: option };
 }
 
-/** The choice before it is known whether the rows fit. */
-function preferred(tensor: TensorInfo, role: Role, context: ChoiceContext): Choice {
-  const { recipe } = context;
-  const override = context.overrides.find(({ regex }) => regex.test(tensor.name));
-  if (override !== undefined) {
-    const reason = `--tensor-type ${override.pattern}=${override.type}`;
-    return { to: override.type, reason, decider: override };
-  }
-  if (context.pure) return { to: recipe.type, reason: "recipe, pure" };
-  const outputRole = role === "token_embd" && context.tied ? "output" : role;
-  if (outputRole === "output" && context.outputTensorType !== undefined) {
-    const decider = "--output-tensor-type";
-    return { to: context.outputTensorType, reason: decider, decider };
-  }
-  const { architecture, experts } = context;
-  const rule = ruleFor(recipe, {
-    role: outputRole,
-    architecture,
-    experts,
-    rowFits: rowFits(tensor, recipe.type),
-  });
-  if (rule === undefined) return { to: recipe.type, reason: "recipe" };
-  const reason = outputRole === role ? rule.reason : `tied ${rule.reason}`;
-  return { to: rule.to, reason };
+/** The choice of the recipe, before it is known whether the rows fit. */
+function byRules(
+  tensor: TensorInfo,
+  role: Role,
+  turn: number,
+  type: FormatName,
+  context: ChoiceContext,
+): Choice {
+  const { recipe, architecture, experts, gqa, is70B, hasImportance } = context;
+  const isTied = role === "token_embd" && context.tied;
+  const facts: RuleFacts = {
+    ...{ role: isTied ? "output" : role, architecture, experts, gqa, is70B, hasImportance },
+    rowFits: rowFits(tensor, type),
+    stacked: (tensor.shape[2] ?? 1) > 1,
+    ...placeFacts(placeOf(tensor, turn, context), turn),
+  };
+  const rule = ruleFor(recipe.rules, facts);
+  if (rule === undefined) return { to: type, reason: "recipe" };
+  return { to: rule.to, reason: `${isTied ? "tied " : ""}${rule.what} as ${rule.to}` };
+}
+
+/**
+ * Where a tensor stands among those of its kind. With experts several tensors of a kind are in a layer, so that the number
+ * of the layer counts; values are counted one by one all the same.
+ */
+function placeOf({ name }: TensorInfo, turn: number, context: ChoiceContext): Place {
+  if (kindOf(roleOf(name)) === "values") return { index: turn, count: context.valueTensors };
+  const layer = layerOf(name);
+  const index = context.experts > 1 && layer >= 0 ? layer : turn;
+  return { index, count: context.layers };
 }
 
 function fitted(tensor: TensorInfo, choice: Choice): Choice {

@@ -1,7 +1,8 @@
 import type { TensorInfo } from "../sources/model-info.js";
 import { isQuantized, type Choice, type ChoiceContext, type Decider } from "./choose-type.js";
 
-interface Decided {
+/** A tensor and what it becomes. */
+export interface Decided {
   readonly tensor: TensorInfo;
   readonly choice: Choice;
 }
@@ -33,7 +34,7 @@ function uselessOptions(decided: readonly Decided[], context: ChoiceContext): st
     const option = `--tensor-type ${override.pattern}=${override.type}`;
     if (!decided.some(({ tensor }) => override.regex.test(tensor.name))) {
       warnings.push(`${option} matches no tensor`);
-    } else if (!isQuantized(recipe.type)) {
+    } else if (recipe.type === null || !isQuantized(recipe.type)) {
       warnings.push(`${option} has no effect: the recipe ${recipe.name} does not quantize`);
     } else {
       const why =

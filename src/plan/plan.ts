@@ -1,11 +1,13 @@
 import { NibbleError } from "../errors.js";
 import { bytesOf, format, type FormatName } from "../formats.js";
 import type { MetadataEntry, ModelInfo, TensorInfo } from "../sources/model-info.js";
-import { chooseType, isQuantized, type Choice, type ChoiceContext } from "./choose-type.js";
+import { chooseTypes, isQuantized, type Choice, type ChoiceContext } from "./choose-type.js";
+import { missingImportanceError, needsImportance } from "./importance.js";
+import { modelFacts } from "./model-facts.js";
 import { compileOverrides, findType, type TensorTypeOverride } from "./overrides.js";
-import { planWarnings } from "./plan-warnings.js";
-import { findRecipe, type RecipeName } from "./recipes.js";
-import { layerOf, roleOf } from "./roles.js";
+import { planWarnings, type Decided } from "./plan-warnings.js";
+import { findRecipe, type Recipe, type RecipeName } from "./recipes.js";
+import { layerOf } from "./roles.js";
 import type { PlannedTensor, QuantizePlan } from "./types.js";
 
 export { summarizePlan, type PlanSummary, type TypeSummary } from "./summary.js";
@@ -24,6 +26,8 @@ export interface PlanOptions {
   readonly tensorTypes?: readonly TensorTypeOverride[] | undefined;
   /** Quantize again what is quantized already, which costs quality. */
   readonly allowRequantize?: boolean | undefined;
+  /** An importance matrix is given: some recipes choose other types with one, and some refuse without. */
+  readonly hasImportance?: boolean | undefined;
 }
 
 /**
@@ -31,17 +35,17 @@ export interface PlanOptions {
  * are those of llama-quantize, for any architecture.
  *
  * @throws NibbleError ERR_ARGUMENT for an unknown recipe or type or an invalid pattern; ERR_PLAN where the recipe does
- * not fit a tensor, or would requantize one without leave; ERR_UNSUPPORTED for a conversion from or to a type that
+ * not fit a tensor, needs an importance matrix that is not given, or would requantize without leave; ERR_UNSUPPORTED for a conversion from or to a type that
  * Nibble only copies.
  */
 export function makePlan(source: ModelInfo, options: PlanOptions): QuantizePlan {
   const context = choiceContext(source, options);
   const { recipe } = context;
-  const decided = [...source.tensors].sort(byLayerThenName).map((tensor) => {
-    const choice = chooseType(tensor, context);
+  const decided = decide(source.tensors, context);
+  if (options.hasImportance !== true) checkImportance(decided, recipe);
+  for (const { tensor, choice } of decided) {
     checkConversion(tensor, choice.to, options.allowRequantize === true);
-    return { tensor, choice };
-  });
+  }
   return {
     source,
     recipe: recipe.name,
@@ -51,16 +55,28 @@ export function makePlan(source: ModelInfo, options: PlanOptions): QuantizePlan 
   };
 }
 
+/**
+ * The types alone, in the order of the output, whether or not they can be made.
+ *
+ * @throws NibbleError as `makePlan` does for its options, and ERR_PLAN where rows fit neither a type nor its fallback.
+ */
+export function decideTypes(source: ModelInfo, options: PlanOptions): readonly Decided[] {
+  return decide(source.tensors, choiceContext(source, options));
+}
+
+function decide(tensors: readonly TensorInfo[], context: ChoiceContext): readonly Decided[] {
+  const ordered = [...tensors].sort(byLayerThenName);
+  const choices = chooseTypes(ordered, context);
+  return ordered.map((tensor, i) => ({ tensor, choice: choices[i] as Choice }));
+}
+
 function choiceContext(source: ModelInfo, options: PlanOptions): ChoiceContext {
   const { outputTensorType, tokenEmbeddingType } = options;
-  const architecture = metadataValue(source, "general.architecture");
-  const named = typeof architecture === "string" ? architecture : "";
   return {
+    ...modelFacts(source),
     recipe: findRecipe(options.recipe),
     container: source.container,
-    architecture: named,
-    experts: Number(metadataValue(source, `${named}.expert_count`) ?? 0),
-    tied: !source.tensors.some(({ name }) => roleOf(name) === "output"),
+    hasImportance: options.hasImportance === true,
     pure: options.pure === true,
     leaveOutputTensor: options.leaveOutputTensor === true,
     outputTensorType: optionalType("--output-tensor-type", outputTensorType),
@@ -73,10 +89,6 @@ function optionalType(option: string, name: string | undefined): FormatName | un
   return name === undefined ? undefined : findType(option, name);
 }
 
-function metadataValue(source: ModelInfo, key: string): MetadataEntry["value"] | undefined {
-  return source.metadata.find((entry) => entry.key === key)?.value;
-}
-
 /** The order of a file by llama-quantize: what is outside of the layers first, then by layer; names by their bytes. */
 function byLayerThenName(a: TensorInfo, b: TensorInfo): number {
   const layers = layerOf(a.name) - layerOf(b.name);
@@ -87,6 +99,14 @@ function plannedTensor({ name, shape, type }: TensorInfo, { to, reason }: Choice
   const [perRow = 1, ...others] = shape;
   const rows = others.reduce((product, length) => product * length, 1);
   return { name, shape, from: type, to, bytes: bytesOf(to, perRow, rows), reason };
+}
+
+function checkImportance(decided: readonly Decided[], recipe: Recipe): void {
+  const needy = decided.find(
+    ({ tensor, choice }) =>
+      tensor.type !== choice.to && needsImportance(tensor.name, choice.to, recipe),
+  );
+  if (needy !== undefined) throw missingImportanceError(needy.tensor.name, needy.choice.to);
 }
 
 function checkConversion(
@@ -121,12 +141,10 @@ const droppedKeys = new Set(["split.no", "split.count", "split.tensors.count"]);
 /** The source's entries in their order; what quantizing sets comes last. */
 function outputMetadata(
   entries: readonly MetadataEntry[],
-  fileType: number,
+  fileType: number | null,
 ): readonly MetadataEntry[] {
-  const set: readonly MetadataEntry[] = [
-    { key: "general.quantization_version", type: "u32", value: 2 },
-    { key: "general.file_type", type: "u32", value: fileType },
-  ];
+  const set: MetadataEntry[] = [{ key: "general.quantization_version", type: "u32", value: 2 }];
+  if (fileType !== null) set.push({ key: "general.file_type", type: "u32", value: fileType });
   const gone = new Set([...droppedKeys, ...set.map(({ key }) => key)]);
   return [...entries.filter(({ key }) => !gone.has(key)), ...set];
 }

@@ -39,6 +39,23 @@ export function roleOf(name: string): Role {
   return rolesByPart.find(([part]) => name.includes(part))?.[1] ?? "other";
 }
 
+/** Tensors that are counted together, as the place of one among them decides. */
+export type Kind = "values" | "ffn_down" | "ffn_gate" | "ffn_up";
+
+const kinds = new Map<Role, Kind>([
+  ["attn_v", "values"],
+  ["attn_qkv", "values"],
+  ["attn_kv_b", "values"],
+  ["ffn_down", "ffn_down"],
+  ["ffn_gate", "ffn_gate"],
+  ["ffn_up", "ffn_up"],
+]);
+
+/** The kind that a role is counted as, or undefined where no place matters. */
+export function kindOf(role: Role): Kind | undefined {
+  return kinds.get(role);
+}
+
 /** The layer of `blk.<n>.*`, or -1 for a tensor outside of the layers. */
 export function layerOf(name: string): number {
   const digits = /^blk\.(\d+)/.exec(name)?.[1];

@@ -20,6 +20,13 @@ export interface ErrorLimit {
 //         scale and min by less than 2/most.
 //   Q3_K  values are rounded once more when the scales are stored, and 0 is a code: no error is larger than its value.
 //   Q2_K  weights near 0 and mins of 4 bits bound nothing better: but a tensor worse than one of zeros is a problem.
+//   TQ1_0, TQ2_0, Q2_0  d = a, and 0 is a code: no value is more off than its own magnitude.
+//   Q1_0  d = the mean magnitude m: the error's mean square is rms^2 - m^2.
+//   MXFP4 the scale s is a power of two with 4 s <= a < 8 s; codes are 0 .5 1 1.5 2 3 4 6. A value of at least s is off
+//         by at most a quarter of itself (8 s becomes 6 s), a smaller one by s/4 <= a/16. The exponent ends at 2^-127.
+//   NVFP4 s is a/6, rounded by at most 1/16 of it (but from 248 on up to 448); groups of 16. From s on a value is off by
+//         at most a fifth of itself (2.5 s), a smaller one by s/4. Scales under 2^-6 are multiples of 2^-9 and are up to
+//         one multiple off, and 6 times that is what the largest value loses. Over 6 * 448 values are cut: no limit.
 // d and m are rounded to f16, which moves a value by up to 2^-11 of a. Under f16's smallest normal they lose up to 2^-25
 // each, times the largest code: the absolute part.
 const f16Rounding = 2 ** -11;
@@ -52,6 +59,12 @@ const limits: Partial<Record<FormatName, ErrorLimit>> = {
   Q3_K: { relative: 1, absolute: 32 * 4 * f16HalfSpacing },
   Q4_K: affineGroups(15),
   Q5_K: affineGroups(31),
+  TQ1_0: { relative: 1 + 2 * f16Rounding, absolute: f16HalfSpacing },
+  TQ2_0: { relative: 1 + 2 * f16Rounding, absolute: f16HalfSpacing },
+  Q2_0: { relative: 1 + 2 * f16Rounding, absolute: f16HalfSpacing },
+  Q1_0: { relative: 1 + f16Rounding, absolute: f16HalfSpacing },
+  MXFP4: { relative: Math.hypot(1 / 4, Math.sqrt(32) / 16), absolute: 2 ** -127 },
+  NVFP4: { relative: Math.hypot(1 / 5, (448 / 248 / 24) * 4), absolute: 6 * 2 ** -9 },
   Q6_K: block((4 / 25 + 16 / 256) / 16, 256, 127 * 32),
 };
 

@@ -31,6 +31,23 @@ export function syntheticModel(
   };
 }
 
+/** The entries that the choice of types asks for. */
+export function shapeMetadata(
+  architecture: string,
+  blocks: number,
+  heads: number,
+  sharedHeads: number,
+  experts = 0,
+): MetadataEntry[] {
+  const entries: [string, number][] = [
+    ["block_count", blocks],
+    ["attention.head_count", heads],
+    ["attention.head_count_kv", sharedHeads],
+    ...(experts > 0 ? ([["expert_count", experts]] as [string, number][]) : []),
+  ];
+  return entries.map(([key, value]) => ({ key: `${architecture}.${key}`, type: "u32", value }));
+}
+
 function layers(count: number, one: (prefix: string) => TensorInfo[]): TensorInfo[] {
   return Array.from({ length: count }, (_, layer) => one(`blk.${layer}.`)).flat();
 }
@@ -55,7 +72,7 @@ export function tiedLlama(type: FormatName = "F16", container: "gguf" | "hf" = "
         tensor(`${blk}ffn_down.weight`, [8192, 2048], type),
       ]),
     ],
-    { container },
+    { container, metadata: shapeMetadata("llama", 16, 32, 8) },
   );
 }
 
@@ -79,7 +96,7 @@ export function mixtral(type: FormatName = "F16"): ModelInfo {
       tensor("output_norm.weight", [4096], "F32"),
       tensor("output.weight", [4096, 32000], type),
     ],
-    { metadata: [{ key: "llama.expert_count", type: "u32", value: 8 }] },
+    { metadata: shapeMetadata("llama", 32, 32, 8, 8) },
   );
 }
 
@@ -100,6 +117,65 @@ export function falcon(type: FormatName = "F16"): ModelInfo {
       tensor("output_norm.bias", [4544], "F32"),
       tensor("output.weight", [4544, 65024], type),
     ],
-    { architecture: "falcon" },
+    { architecture: "falcon", metadata: shapeMetadata("falcon", 32, 71, 1) },
+  );
+}
+
+/** The shapes of Llama-3.1-70B: eight heads share the values. */
+export function llama70b(type: FormatName = "F16"): ModelInfo {
+  return syntheticModel(
+    [
+      tensor("token_embd.weight", [8192, 128256], type),
+      ...layers(80, (blk) => [
+        tensor(`${blk}attn_q.weight`, [8192, 8192], type),
+        tensor(`${blk}attn_k.weight`, [8192, 1024], type),
+        tensor(`${blk}attn_v.weight`, [8192, 1024], type),
+        tensor(`${blk}attn_output.weight`, [8192, 8192], type),
+        tensor(`${blk}ffn_gate.weight`, [8192, 28672], type),
+        tensor(`${blk}ffn_up.weight`, [8192, 28672], type),
+        tensor(`${blk}ffn_down.weight`, [28672, 8192], type),
+        tensor(`${blk}attn_norm.weight`, [8192], "F32"),
+        tensor(`${blk}ffn_norm.weight`, [8192], "F32"),
+      ]),
+      tensor("output_norm.weight", [8192], "F32"),
+      tensor("output.weight", [8192, 128256], type),
+    ],
+    { metadata: shapeMetadata("llama", 80, 64, 8) },
+  );
+}
+
+/** The shapes of DeepSeek-V2-Lite: multi-head latent attention, a dense layer, then 64 experts and shared ones. */
+export function deepseek(type: FormatName = "F16"): ModelInfo {
+  const attention = (blk: string): TensorInfo[] => [
+    tensor(`${blk}attn_norm.weight`, [2048], "F32"),
+    tensor(`${blk}attn_q.weight`, [2048, 3072], type),
+    tensor(`${blk}attn_kv_a_mqa.weight`, [2048, 576], type),
+    tensor(`${blk}attn_kv_a_norm.weight`, [512], "F32"),
+    tensor(`${blk}attn_kv_b.weight`, [512, 4096], type),
+    tensor(`${blk}attn_output.weight`, [2048, 2048], type),
+    tensor(`${blk}ffn_norm.weight`, [2048], "F32"),
+  ];
+  const feedForward = (blk: string, suffix: string, width: number, experts: number[]) => [
+    tensor(`${blk}ffn_gate${suffix}.weight`, [2048, width, ...experts], type),
+    tensor(`${blk}ffn_up${suffix}.weight`, [2048, width, ...experts], type),
+    tensor(`${blk}ffn_down${suffix}.weight`, [width, 2048, ...experts], type),
+  ];
+  return syntheticModel(
+    [
+      tensor("token_embd.weight", [2048, 102400], type),
+      ...layers(27, (blk) => [
+        ...attention(blk),
+        ...(blk === "blk.0."
+          ? feedForward(blk, "", 10944, [])
+          : [
+              tensor(`${blk}ffn_gate_inp.weight`, [2048, 64], "F32"),
+              ...feedForward(blk, "_exps", 1408, [64]),
+              ...feedForward(blk, "_shexp", 2816, []),
+            ]),
+      ]),
+      tensor("output_norm.weight", [2048], "F32"),
+      tensor("output.weight", [2048, 102400], type),
+    ],
+    { architecture: "deepseek2", metadata: shapeMetadata("deepseek2", 27, 16, 16, 64) },
   );
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formats } from "../../src/formats.js";
+import { formats, type FormatName } from "../../src/formats.js";
 import { loadAddon, machine } from "../../src/native/load.js";
 import { errorLimit } from "../../src/quantize/error-limits.js";
 import { randomWeights } from "../helpers/random.js";
@@ -18,6 +18,9 @@ describe("the tables of tensor types", () => {
     expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));
   });
 });
+
+// The largest magnitude, where a type has one that weights could have: larger ones are cut.
+const largest: Partial<Record<FormatName, number>> = { NVFP4: 6 * 448 };
 
 describe.each(codecs)("$name", ({ name, id, values }) => {
   const others = machine().isas.filter((isa) => isa !== "generic");
@@ -45,6 +48,7 @@ describe.each(codecs)("$name", ({ name, id, values }) => {
     for (const scale of [1e-30, 1e-9, 1e-4, 1, 1000]) {
       const x = randomWeights(values * 64, 5).map((v) => v * 50 * scale);
       x[3] = 30 * scale;
+      if (x[3] > (largest[name] ?? Infinity)) continue;
       const y = addon.dequantizeRows(id, addon.quantizeRows(id, x));
       const squares = x.reduce((sum, v) => sum + v * v, 0);
       const errors = x.reduce((sum, v, i) => sum + (v - y[i]!) ** 2, 0);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
-import { formats, type FormatName } from "../../src/formats.js";
+import { format, formats, type FormatName } from "../../src/formats.js";
 import { machine } from "../../src/native/load.js";
 import { contextLogits, difference, nativeLogits, openNative } from "../helpers/native-run.js";
 import {
@@ -44,14 +44,14 @@ function write(model: TinyModel): string {
   return writeTinyModel(file(`${files}.gguf`), model);
 }
 
-/** Rows of Q6_K are multiples of 256 values, those of the others of 32, and of floats anything. */
+/** Rows are whole blocks: multiples of 256 values or less, of 32 for most types, and of floats anything. */
 function shapeFor(type: FormatName, architecture: Architecture): TinyOptions {
-  if (type === "Q6_K") return { width: 256, heads: 4, headDim: 64, ffnWidth: 256 };
+  if (format(type).values > 32) return { width: 256, heads: 4, headDim: 64, ffnWidth: 256 };
   return architecture === "qwen3" ? { headDim: 24 } : {};
 }
 
 function takesCodes(type: FormatName): boolean {
-  return type.startsWith("Q");
+  return format(type).values > 1;
 }
 
 function expectClose(

@@ -1,23 +1,11 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { format, formats, type FormatName } from "../../src/formats.js";
-import { makePlan, summarizePlan, type PlanOptions } from "../../src/plan/plan.js";
-import { recipes, type RecipeName } from "../../src/plan/recipes.js";
+import { decideTypes, makePlan, summarizePlan, type PlanOptions } from "../../src/plan/plan.js";
 import type { QuantizePlan } from "../../src/plan/types.js";
 import type { ModelInfo } from "../../src/sources/model-info.js";
-import { describeShared, sharedData } from "../helpers/shared-data.js";
-import { falcon, mixtral, syntheticModel, tensor, tiedLlama } from "../helpers/synthetic-model.js";
-
-interface Golden {
-  readonly file_type: number;
-  readonly file_bytes: number;
-  readonly tensors: Record<string, { type: FormatName; shape: number[] }>;
-}
-
-function golden(name: string): Golden {
-  return JSON.parse(readFileSync(sharedData(`golden/${name}.json`), "utf8")) as Golden;
-}
+import { makeableRecipes } from "../helpers/makeable-recipes.js";
+import { syntheticModel, tensor, tiedLlama } from "../helpers/synthetic-model.js";
 
 function planTypes({ tensors }: QuantizePlan): Record<string, string> {
   return Object.fromEntries(tensors.map(({ name, to }) => [name, to]));
@@ -33,88 +21,6 @@ function planError(code: string, ...parts: string[]): Error {
     message: expect.stringMatching(parts.join(".*")) as string,
   }) as Error;
 }
-
-describeShared("plans of the shared models equal llama-quantize", () => {
-  const names = recipes.map(({ name }) => name);
-  const pure = names.filter((name) => format(recipeType(name)).values > 1);
-  const cases = [
-    ...["stories260K", "TinyStories-656K", "nibble-8m"].flatMap((model) =>
-      names.map((recipe) => ({ model, recipe, file: `${model}.${recipe}`, pure: false })),
-    ),
-    ...pure.map((recipe) => ({
-      model: "nibble-8m",
-      recipe,
-      file: `nibble-8m.${recipe}.pure`,
-      pure: true,
-    })),
-  ];
-
-  it.each(cases)("$file", ({ model, recipe, file, pure: isPure }) => {
-    const expected = golden(file);
-    const plan = makePlan(fromGolden(model), { recipe, pure: isPure });
-    const types = Object.entries(expected.tensors).map(([name, { type }]) => [name, type]);
-    expect(planTypes(plan)).toEqual(Object.fromEntries(types));
-    // The goldens list tensors in the order of the file.
-    expect(plan.tensors.map(({ name }) => name)).toEqual(types.map(([name]) => name));
-    expect(metadataOf(plan, "general.file_type")).toBe(expected.file_type);
-  });
-
-  it.each(["stories260K", "TinyStories-656K", "nibble-8m"])(
-    "%s: the files differ in length by what the plans say",
-    (model) => {
-      const headers = cases
-        .filter((one) => one.model === model)
-        .map(({ recipe, file, pure: isPure }) => {
-          const { tensors } = makePlan(fromGolden(model), { recipe, pure: isPure });
-          const data = tensors.reduce((sum, { bytes }) => sum + Math.ceil(bytes / 32) * 32, 0);
-          return golden(file).file_bytes - data;
-        });
-      expect(new Set(headers).size).toBe(1);
-    },
-  );
-
-  function fromGolden(model: string): ModelInfo {
-    const entries = Object.entries(golden(`${model}.F32`).tensors).reverse();
-    return syntheticModel(entries.map(([name, { shape }]) => tensor(name, shape, "F32")));
-  }
-});
-
-function recipeType(name: RecipeName): FormatName {
-  return recipes.find((recipe) => recipe.name === name)?.type ?? "F32";
-}
-
-describe("plans of well-known shapes", () => {
-  it.each([
-    ["tied-llama", tiedLlama()],
-    ["mixtral", mixtral()],
-    ["falcon", falcon()],
-  ])("%s", async (name, model) => {
-    const plans = recipes.map(({ name: recipe }) => [
-      recipe,
-      describePlan(makePlan(model, { recipe })),
-    ]);
-    const text = `${JSON.stringify(Object.fromEntries(plans), null, 2)}\n`;
-    await expect(text).toMatchFileSnapshot(`../golden/plans/${name}.json`);
-  });
-
-  /** One line for the tensors of all layers that get the same type for the same reason. */
-  function describePlan(plan: QuantizePlan): object {
-    const layers = new Map<string, number[]>();
-    for (const { name, from, to, reason } of plan.tensors) {
-      const [, layer, rest = name] = /^blk\.(\d+)\.(.*)$/.exec(name) ?? [];
-      const line = `${layer === undefined ? "" : "blk.*."}${rest}: ${from} -> ${to} (${reason})`;
-      layers.set(line, [...(layers.get(line) ?? []), Number(layer ?? 0)]);
-    }
-    const { bytes, bitsPerWeight } = summarizePlan(plan);
-    return {
-      fileType: metadataOf(plan, "general.file_type"),
-      bytes,
-      bitsPerWeight: Number(bitsPerWeight.toFixed(4)),
-      tensors: [...layers].map(([line, { length }]) => (length > 1 ? `${length} x ${line}` : line)),
-      warnings: plan.warnings,
-    };
-  }
-});
 
 describe("makePlan", () => {
   const model = syntheticModel([
@@ -229,6 +135,59 @@ describe("makePlan", () => {
     );
   });
 
+  it("asks for an importance matrix where a type cannot do without", () => {
+    const one = (name: string, type: FormatName = "F32"): ModelInfo =>
+      syntheticModel([tensor(name, [256, 256], type)]);
+    const names = (type: string): Error => planError("ERR_PLAN", "blk.0.ffn_up", type, "--imatrix");
+    const source = one("blk.0.ffn_up.weight");
+    expect(() => makePlan(source, { recipe: "IQ2_M" })).toThrow(names("IQ2_S"));
+    expect(() => makePlan(source, { recipe: "Q2_K_S" })).toThrow(names("Q2_K"));
+    // With one it is only the missing codec that may stop it.
+    const options = { recipe: "IQ2_M", hasImportance: true } as const;
+    expect(decideTypes(source, options)[0]?.choice.to).toBe("IQ2_S");
+    const copied = makePlan(one("blk.0.ffn_up.weight", "IQ2_S"), { recipe: "IQ2_M" });
+    expect(copied.tensors[0]?.to).toBe("IQ2_S");
+    expect(() => makePlan(source, { recipe: "Q2_K" })).not.toThrow(planError("ERR_PLAN"));
+    const embedding = one("token_embd.weight");
+    const typed = (type: string) => () =>
+      makePlan(embedding, { recipe: "Q4_0", tokenEmbeddingType: type });
+    expect(typed("IQ2_XXS")).toThrow(planError("ERR_PLAN", "token_embd", "--imatrix"));
+    expect(typed("IQ2_S")).not.toThrow(planError("ERR_PLAN"));
+  });
+
+  it("copies every tensor and its file type, whatever the options", () => {
+    const fileType = { key: "general.file_type", type: "u32", value: 15 } as const;
+    const tensors = [
+      tensor("blk.0.attn_v.weight", [256, 256], "IQ2_XXS"),
+      tensor("output.weight", [172, 256], "F16"),
+    ];
+    const source = syntheticModel(tensors, { metadata: [fileType] });
+    const plan = makePlan(source, {
+      ...{ recipe: "COPY", pure: true, outputTensorType: "Q8_0" },
+      tensorTypes: [{ pattern: ".", type: "Q8_0" }],
+    });
+    expect(planTypes(plan)).toEqual({ "blk.0.attn_v.weight": "IQ2_XXS", "output.weight": "F16" });
+    expect(metadataOf(plan, "general.file_type")).toBe(15);
+    expect(plan.warnings).toEqual([
+      expect.stringContaining("--output-tensor-type has no effect"),
+      expect.stringContaining("the recipe COPY does not quantize"),
+    ]);
+    const directory = makePlan(tiedLlama("BF16", "hf"), { recipe: "COPY" });
+    expect(planTypes(directory)).toMatchObject({
+      "token_embd.weight": "BF16",
+      "blk.0.attn_norm.weight": "F32",
+    });
+  });
+
+  it("does not count, for a place, tensors that an option decides", () => {
+    const layered = syntheticModel(
+      [0, 1, 2, 3].map((layer) => tensor(`blk.${layer}.attn_v.weight`, [256, 256], "F32")),
+    );
+    const tensorTypes = [{ pattern: "blk.1.", type: "Q8_0" }];
+    const decided = decideTypes(layered, { recipe: "Q3_K_M", tensorTypes });
+    expect(decided.map(({ choice }) => choice.to)).toEqual(["Q5_K", "Q8_0", "Q5_K", "Q4_K"]);
+  });
+
   it("works for an architecture that nobody knows, and for none", () => {
     const types = (source: ModelInfo): object => planTypes(makePlan(source, { recipe: "Q4_0" }));
     const known = types(model);
@@ -280,10 +239,14 @@ describe("makePlan", () => {
 
   it("never plans what cannot be written", () => {
     const names = ["token_embd.weight", "output.weight", "blk.0.attn_v.weight", "blk.7.x.bias"];
+    // Rows that do not fit these two are an error.
+    const withFallback = makeableRecipes
+      .map(({ name }) => name)
+      .filter((name) => name !== "Q1_0" && name !== "NVFP4");
     const types = formats.filter(({ codec }) => codec).map(({ name }) => name);
     fc.assert(
       fc.property(
-        fc.constantFrom(...recipes.map(({ name }) => name)),
+        fc.constantFrom(...withFallback),
         fc.boolean(),
         fc.uniqueArray(
           fc.record({
@@ -298,7 +261,9 @@ describe("makePlan", () => {
           const tensors = rows.map(({ name, blocks, rows: count, type }) =>
             tensor(name, [blocks * format(type).values, count], type),
           );
-          const plan = makePlan(syntheticModel(tensors), { recipe, pure, allowRequantize: true });
+          const plan = makePlan(syntheticModel(tensors), {
+            ...{ recipe, pure, allowRequantize: true, hasImportance: true },
+          });
           expect(plan.tensors).toHaveLength(tensors.length);
           for (const { shape, to, bytes } of plan.tensors) {
             const { values, bytes: perBlock } = format(to);

@@ -4,9 +4,7 @@
 
 #include "kernels/dispatch.h"
 #include "kernels/mul_mat/mul_mat.h"
-#include "kernels/unpack/unpack.h"
-#include "kernels/unpack/unpack_floats.h"
-#include "kernels/unpack/unpack_k.h"
+#include "kernels/unpack/unpacks.h"
 
 // The family as templates over an instruction set V (kernels/simd/dot_*.h) and a type's Unpack.
 //
@@ -236,13 +234,12 @@ void mul_mat_floats(const void* weights, int64_t row_bytes, int64_t rows, const 
 
 template <typename V>
 constexpr KernelRow<MulMat> kMulMatRows[] = {
-    {kIdF32, mul_mat_floats<V, LoadF32<V>>},   {kIdF16, mul_mat_floats<V, LoadF16<V>>},
-    {kIdBF16, mul_mat_floats<V, LoadBF16<V>>}, {kIdQ4_0, mul_mat_blocks<V, UnpackQ4_0>},
-    {kIdQ4_1, mul_mat_blocks<V, UnpackQ4_1>},  {kIdQ5_0, mul_mat_blocks<V, UnpackQ5_0>},
-    {kIdQ5_1, mul_mat_blocks<V, UnpackQ5_1>},  {kIdQ8_0, mul_mat_blocks<V, UnpackQ8_0>},
-    {kIdQ6_K, mul_mat_blocks<V, UnpackQ6_K>},  {kIdQ2_K, mul_mat_blocks<V, UnpackQ2_K>},
-    {kIdQ3_K, mul_mat_blocks<V, UnpackQ3_K>},  {kIdQ4_K, mul_mat_blocks<V, UnpackQ4_K>},
-    {kIdQ5_K, mul_mat_blocks<V, UnpackQ5_K>},
+    {kIdF32, mul_mat_floats<V, LoadF32<V>>},
+    {kIdF16, mul_mat_floats<V, LoadF16<V>>},
+    {kIdBF16, mul_mat_floats<V, LoadBF16<V>>},
+#define NIBBLE_UNPACK(type) {kId##type, mul_mat_blocks<V, Unpack##type>},
+#include "kernels/unpack/unpacks.inc"
+#undef NIBBLE_UNPACK
 };
 
 template <typename V>

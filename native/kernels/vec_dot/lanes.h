@@ -2,9 +2,7 @@
 
 #include "base/prefetch.h"
 #include "kernels/dispatch.h"
-#include "kernels/unpack/unpack.h"
-#include "kernels/unpack/unpack_floats.h"
-#include "kernels/unpack/unpack_k.h"
+#include "kernels/unpack/unpacks.h"
 #include "kernels/vec_dot/vec_dot.h"
 
 // The family as templates over an instruction set V (kernels/simd/dot_*.h) and a type's Unpack.
@@ -100,13 +98,12 @@ void vec_dot_floats(const void* weights, int64_t row_bytes, int64_t rows, const 
 
 template <typename V>
 constexpr KernelRow<VecDot> kVecDotRows[] = {
-    {kIdF32, vec_dot_floats<V, LoadF32<V>>},   {kIdF16, vec_dot_floats<V, LoadF16<V>>},
-    {kIdBF16, vec_dot_floats<V, LoadBF16<V>>}, {kIdQ4_0, vec_dot_blocks<V, UnpackQ4_0>},
-    {kIdQ4_1, vec_dot_blocks<V, UnpackQ4_1>},  {kIdQ5_0, vec_dot_blocks<V, UnpackQ5_0>},
-    {kIdQ5_1, vec_dot_blocks<V, UnpackQ5_1>},  {kIdQ8_0, vec_dot_blocks<V, UnpackQ8_0>},
-    {kIdQ6_K, vec_dot_blocks<V, UnpackQ6_K>},  {kIdQ2_K, vec_dot_blocks<V, UnpackQ2_K>},
-    {kIdQ3_K, vec_dot_blocks<V, UnpackQ3_K>},  {kIdQ4_K, vec_dot_blocks<V, UnpackQ4_K>},
-    {kIdQ5_K, vec_dot_blocks<V, UnpackQ5_K>},
+    {kIdF32, vec_dot_floats<V, LoadF32<V>>},
+    {kIdF16, vec_dot_floats<V, LoadF16<V>>},
+    {kIdBF16, vec_dot_floats<V, LoadBF16<V>>},
+#define NIBBLE_UNPACK(type) {kId##type, vec_dot_blocks<V, Unpack##type>},
+#include "kernels/unpack/unpacks.inc"
+#undef NIBBLE_UNPACK
 };
 
 template <typename V>
