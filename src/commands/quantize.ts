@@ -1,6 +1,6 @@
 import type { ArgumentsCamelCase, InferredOptionTypes } from "yargs";
 import { argumentError, NibbleError } from "../errors.js";
-import type { PlanOptions } from "../plan/plan.js";
+import type { PlanSourceOptions } from "../plan/plan-source.js";
 import type { QuantizeMethod } from "../quantize/quantize.js";
 import { defineCommand } from "./shared.js";
 import { modelAndOutput, writeModel, writeOptions } from "./write-model.js";
@@ -9,7 +9,7 @@ const typeOptions = {
   type: {
     type: "string",
     requiresArg: true,
-    describe: "what to quantize to: Q8_0, Q6_K, Q4_0 ...",
+    describe: "what to quantize to: Q8_0, Q6_K, Q4_K_M ...",
   },
   "tensor-type": {
     type: "string",
@@ -27,6 +27,23 @@ const typeOptions = {
     type: "boolean",
     default: false,
     describe: "keep output.weight as it is",
+  },
+  imatrix: {
+    type: "string",
+    requiresArg: true,
+    describe: "importance matrix (GGUF or .dat): what matters is rounded with more care",
+  },
+  "include-weights": {
+    type: "string",
+    array: true,
+    requiresArg: true,
+    describe: "use only its entries whose name contains this (repeatable)",
+  },
+  "exclude-weights": {
+    type: "string",
+    array: true,
+    requiresArg: true,
+    describe: "do not use its entries whose name contains this (repeatable)",
   },
   pure: { type: "boolean", default: false, describe: "one type for every tensor that can have it" },
   "allow-requantize": {
@@ -48,14 +65,15 @@ export const quantizeCommand = defineCommand(
   (yargs) =>
     modelAndOutput(yargs, "a Hugging Face directory, or a GGUF file")
       .options({ ...typeOptions, ...writeOptions })
-      .example("$0 quantize ./my-model --type Q4_0", "writes my-model-Q4_0.gguf"),
+      .example("$0 quantize ./my-model --type Q4_K_M", "writes my-model-Q4_K_M.gguf")
+      .example("$0 quantize model-F16.gguf --type Q3_K_M --imatrix imatrix.gguf", "with care"),
   async (argv, context) =>
     writeModel(argv, context, await planOptions(argv), await methodOf(argv.method)),
 );
 
 type TypeArguments = ArgumentsCamelCase<InferredOptionTypes<typeof typeOptions>>;
 
-async function planOptions(argv: TypeArguments): Promise<PlanOptions> {
+async function planOptions(argv: TypeArguments): Promise<PlanSourceOptions> {
   const { findRecipe, recipes } = await import("../plan/recipes.js");
   const { parseOverride } = await import("../plan/overrides.js");
   const { type, tensorType = [], outputTensorType, tokenEmbeddingType } = argv;
@@ -71,6 +89,8 @@ async function planOptions(argv: TypeArguments): Promise<PlanOptions> {
     ...(outputTensorType !== undefined && { outputTensorType }),
     ...(tokenEmbeddingType !== undefined && { tokenEmbeddingType }),
     ...{ leaveOutputTensor, pure, allowRequantize },
+    ...{ imatrix: argv.imatrix, includeWeights: argv.includeWeights },
+    excludeWeights: argv.excludeWeights,
   };
 }
 

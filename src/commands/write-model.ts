@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Argv } from "yargs";
-import type { PlanOptions } from "../plan/plan.js";
+import type { PlanSourceOptions } from "../plan/plan-source.js";
 import type { QuantizeMethod } from "../quantize/quantize.js";
 import { defaultOutput } from "./output-name.js";
 import { printJson, printNote, printWarning } from "./print.js";
@@ -54,7 +54,7 @@ export function modelAndOutput(
 export async function writeModel(
   argv: WriteArguments,
   context: CommandContext,
-  planOptions: PlanOptions,
+  planOptions: PlanSourceOptions,
   method: QuantizeMethod = "reference",
 ): Promise<void> {
   const { plan: planSource } = await import("../plan/plan-source.js");

@@ -1,5 +1,7 @@
+import type { ImportanceMatrix } from "../imatrix/types.js";
 import type { TensorInfo } from "../sources/model-info.js";
 import { isQuantized, type Choice, type ChoiceContext, type Decider } from "./choose-type.js";
+import { selectEntries, type ImportanceSelection } from "./column-importance.js";
 
 /** A tensor and what it becomes. */
 export interface Decided {
@@ -16,6 +18,32 @@ export function planWarnings(
     ...uselessOptions(decided, context),
     ...fallbackWarnings(decided),
     ...requantizeWarnings(decided),
+  ];
+}
+
+/** What an importance matrix says nothing of, among the tensors that are quantized. */
+export function importanceWarnings(
+  decided: readonly Decided[],
+  importance: ReadonlyMap<string, Float32Array>,
+  {
+    imatrix,
+    ...selection
+  }: ImportanceSelection & { readonly imatrix?: ImportanceMatrix | undefined },
+): readonly string[] {
+  if (imatrix === undefined) return [];
+  const quantized = decided.filter(
+    ({ tensor, choice }) => tensor.type !== choice.to && isQuantized(choice.to),
+  );
+  const missing = quantized.filter(({ tensor }) => !importance.has(tensor.name));
+  const unseen = [...selectEntries(imatrix, selection).values()]
+    .filter(({ name }) => importance.has(name))
+    .flatMap(({ counts }) => [...counts])
+    .filter((count) => count === 0).length;
+  return [
+    ...(missing.length > 0 ? [`no importance of ${counted(missing)}: quantized without`] : []),
+    ...(unseen > 0
+      ? [`${unseen} experts saw no row of the text: their columns all count the same`]
+      : []),
   ];
 }
 

@@ -1,18 +1,25 @@
 import { NibbleError } from "../errors.js";
 import { bytesOf, format, type FormatName } from "../formats.js";
+import type { ImportanceMatrix } from "../imatrix/types.js";
 import type { MetadataEntry, ModelInfo, TensorInfo } from "../sources/model-info.js";
 import { chooseTypes, isQuantized, type Choice, type ChoiceContext } from "./choose-type.js";
+import {
+  columnImportance,
+  importanceMetadata,
+  selectEntries,
+  type ImportanceSelection,
+} from "./column-importance.js";
 import { missingImportanceError, needsImportance } from "./importance.js";
 import { modelFacts } from "./model-facts.js";
 import { compileOverrides, findType, type TensorTypeOverride } from "./overrides.js";
-import { planWarnings, type Decided } from "./plan-warnings.js";
+import { importanceWarnings, planWarnings, type Decided } from "./plan-warnings.js";
 import { findRecipe, type Recipe, type RecipeName } from "./recipes.js";
 import { layerOf } from "./roles.js";
 import type { PlannedTensor, QuantizePlan } from "./types.js";
 
 export { summarizePlan, type PlanSummary, type TypeSummary } from "./summary.js";
 
-export interface PlanOptions {
+export interface PlanOptions extends ImportanceSelection {
   readonly recipe: RecipeName;
   /** The recipe's type for every tensor, without its exceptions. */
   readonly pure?: boolean | undefined;
@@ -26,7 +33,11 @@ export interface PlanOptions {
   readonly tensorTypes?: readonly TensorTypeOverride[] | undefined;
   /** Quantize again what is quantized already, which costs quality. */
   readonly allowRequantize?: boolean | undefined;
-  /** An importance matrix is given: some recipes choose other types with one, and some refuse without. */
+  /** How much the columns of the tensors count: some recipes choose other types with one, and some refuse without. */
+  readonly imatrix?: ImportanceMatrix | undefined;
+  /** What the output's metadata call the file of the matrix: a name, no path. */
+  readonly imatrixName?: string | undefined;
+  /** Plans as if there were an importance matrix, or none; by default as there is. */
   readonly hasImportance?: boolean | undefined;
 }
 
@@ -35,24 +46,53 @@ export interface PlanOptions {
  * are those of llama-quantize, for any architecture.
  *
  * @throws NibbleError ERR_ARGUMENT for an unknown recipe or type or an invalid pattern; ERR_PLAN where the recipe does
- * not fit a tensor, needs an importance matrix that is not given, or would requantize without leave; ERR_UNSUPPORTED for a conversion from or to a type that
- * Nibble only copies.
+ * not fit a tensor, needs an importance matrix that is not given, is given that of another model, or would requantize
+ * without leave; ERR_UNSUPPORTED for a conversion from or to a type that Nibble only copies.
  */
 export function makePlan(source: ModelInfo, options: PlanOptions): QuantizePlan {
   const context = choiceContext(source, options);
   const { recipe } = context;
   const decided = decide(source.tensors, context);
-  if (options.hasImportance !== true) checkImportance(decided, recipe);
+  const importance = planImportance(decided, options);
+  if (options.hasImportance !== true) checkImportance(decided, recipe, importance);
   for (const { tensor, choice } of decided) {
     checkConversion(tensor, choice.to, options.allowRequantize === true);
   }
-  return {
+  const plan: QuantizePlan = {
     source,
     recipe: recipe.name,
     tensors: decided.map(({ tensor, choice }) => plannedTensor(tensor, choice)),
-    metadata: outputMetadata(source.metadata, recipe.fileType),
-    warnings: planWarnings(decided, context),
+    metadata: [...outputMetadata(source.metadata, recipe.fileType), ...matrixMetadata(options)],
+    warnings: [
+      ...planWarnings(decided, context),
+      ...importanceWarnings(decided, importance, options),
+    ],
   };
+  // Not enumerable: a plan that is printed is about tensors, not about their columns.
+  return Object.defineProperty(plan, "importance", { value: importance });
+}
+
+/** The importance of the columns of every tensor that is quantized and has an entry. */
+function planImportance(
+  decided: readonly Decided[],
+  options: PlanOptions,
+): ReadonlyMap<string, Float32Array> {
+  const found = new Map<string, Float32Array>();
+  if (options.imatrix === undefined) return found;
+  const entries = selectEntries(options.imatrix, options);
+  for (const { tensor, choice } of decided) {
+    const entry = entries.get(tensor.name);
+    if (entry === undefined || tensor.type === choice.to || !isQuantized(choice.to)) continue;
+    const importance = columnImportance(tensor, entry);
+    if (importance !== undefined) found.set(tensor.name, importance);
+  }
+  return found;
+}
+
+function matrixMetadata(options: PlanOptions): readonly MetadataEntry[] {
+  const { imatrix, imatrixName } = options;
+  if (imatrix === undefined) return [];
+  return importanceMetadata(imatrix, selectEntries(imatrix, options).size, imatrixName);
 }
 
 /**
@@ -76,7 +116,9 @@ function choiceContext(source: ModelInfo, options: PlanOptions): ChoiceContext {
     ...modelFacts(source),
     recipe: findRecipe(options.recipe),
     container: source.container,
-    hasImportance: options.hasImportance === true,
+    hasImportance:
+      options.hasImportance ??
+      (options.imatrix !== undefined && selectEntries(options.imatrix, options).size > 0),
     pure: options.pure === true,
     leaveOutputTensor: options.leaveOutputTensor === true,
     outputTensorType: optionalType("--output-tensor-type", outputTensorType),
@@ -101,10 +143,16 @@ function plannedTensor({ name, shape, type }: TensorInfo, { to, reason }: Choice
   return { name, shape, from: type, to, bytes: bytesOf(to, perRow, rows), reason };
 }
 
-function checkImportance(decided: readonly Decided[], recipe: Recipe): void {
+function checkImportance(
+  decided: readonly Decided[],
+  recipe: Recipe,
+  importance: ReadonlyMap<string, Float32Array>,
+): void {
   const needy = decided.find(
     ({ tensor, choice }) =>
-      tensor.type !== choice.to && needsImportance(tensor.name, choice.to, recipe),
+      tensor.type !== choice.to &&
+      !importance.has(tensor.name) &&
+      needsImportance(tensor.name, choice.to, recipe),
   );
   if (needy !== undefined) throw missingImportanceError(needy.tensor.name, needy.choice.to);
 }
@@ -146,5 +194,7 @@ function outputMetadata(
   const set: MetadataEntry[] = [{ key: "general.quantization_version", type: "u32", value: 2 }];
   if (fileType !== null) set.push({ key: "general.file_type", type: "u32", value: fileType });
   const gone = new Set([...droppedKeys, ...set.map(({ key }) => key)]);
-  return [...entries.filter(({ key }) => !gone.has(key)), ...set];
+  // What the source was quantized with is not what this file is.
+  const stays = ({ key }: MetadataEntry) => !gone.has(key) && !key.startsWith("quantize.imatrix.");
+  return [...entries.filter(stays), ...set];
 }

@@ -22,6 +22,8 @@ export interface QuantizePlan {
   readonly tensors: readonly PlannedTensor[];
   /** The output's metadata, in the order in which it is written. */
   readonly metadata: readonly MetadataEntry[];
+  /** Experts x columns of every tensor that is quantized with importance. Not enumerable. */
+  readonly importance?: ReadonlyMap<string, Float32Array>;
   /** Things that the user should know: a regex that matched nothing, fallbacks, requantizing. */
   readonly warnings: readonly string[];
 }

@@ -68,7 +68,23 @@ const limits: Partial<Record<FormatName, ErrorLimit>> = {
   Q6_K: block((4 / 25 + 16 / 256) / 16, 256, 127 * 32),
 };
 
-/** The limit of a type that Nibble writes; undefined for one that it only copies (then the bytes are equal). */
-export function errorLimit(from: FormatName, to: FormatName): ErrorLimit | undefined {
-  return from === to ? { relative: 0, absolute: 0 } : limits[to];
+/** Types whose bytes importance does not change. */
+const unweighted: readonly FormatName[] = [
+  ...(["F32", "F16", "BF16", "Q8_0"] as const),
+  ...(["TQ1_0", "TQ2_0", "Q1_0", "Q2_0", "MXFP4", "NVFP4"] as const),
+];
+
+/**
+ * The limit of a type that Nibble writes; undefined for one that it only copies (then the bytes are equal). With
+ * importance a block whose columns do not count at all may become zeros: nothing may be worse than that.
+ */
+export function errorLimit(
+  from: FormatName,
+  to: FormatName,
+  isWeighted = false,
+): ErrorLimit | undefined {
+  if (from === to) return { relative: 0, absolute: 0 };
+  const limit = limits[to];
+  if (limit === undefined || !isWeighted || unweighted.includes(to)) return limit;
+  return { relative: Math.max(1, limit.relative), absolute: limit.absolute };
 }

@@ -4,11 +4,11 @@ import type { FormatName } from "../formats.js";
 import type { NativeErrorStats, NativeInput, NativeTask } from "../native/binding.js";
 import { callNative, threadCount } from "../native/call.js";
 import { machine } from "../native/load.js";
-import { makePlan, summarizePlan, type PlanOptions } from "../plan/plan.js";
+import { plan as planSource, type PlanSourceOptions } from "../plan/plan-source.js";
+import { summarizePlan } from "../plan/plan.js";
 import type { PlannedTensor, QuantizePlan } from "../plan/types.js";
 import type { ThreadedCallOptions } from "../progress.js";
 import { readGguf } from "../sources/gguf.js";
-import { openSource } from "../sources/open.js";
 import { fingerprint, Journal } from "./journal.js";
 import { layoutGguf, type Layout } from "./layout.js";
 import {
@@ -40,10 +40,7 @@ export interface WriteOptions extends ThreadedCallOptions {
 }
 
 /** What to quantize to, when the source is not a plan already. */
-export interface QuantizeOptions extends WriteOptions, Partial<PlanOptions> {
-  /** Name of the pre-tokenizer, where that of a Hugging Face directory is not recognised. */
-  readonly pre?: string;
-}
+export interface QuantizeOptions extends WriteOptions, Partial<PlanSourceOptions> {}
 
 /** What became of one tensor; errors are there where the output was verified. */
 export interface QuantizedTensor extends Partial<TensorError> {
@@ -134,13 +131,9 @@ function checkOptions(options: QuantizeOptions): void {
 }
 
 async function planOf(source: string, options: QuantizeOptions): Promise<QuantizePlan> {
-  const { recipe, signal, pre } = options;
+  const { recipe } = options;
   if (recipe === undefined) throw argumentError("type", "a recipe such as Q4_0", recipe);
-  const model = await openSource(source, {
-    ...(signal && { signal }),
-    ...(pre !== undefined && { pre }),
-  });
-  return makePlan(model, { ...options, recipe });
+  return planSource(source, { ...options, recipe });
 }
 
 function makeJob(plan: QuantizePlan, options: WriteOptions): Job {
@@ -156,7 +149,7 @@ function makeJob(plan: QuantizePlan, options: WriteOptions): Job {
     if (source === undefined || offset === undefined) {
       throw argumentError("source", "a plan whose tensors are its source's", planned.name);
     }
-    return nativeTask(source, planned.to, offset);
+    return nativeTask(source, planned.to, offset, plan.importance?.get(planned.name));
   });
   return {
     plan,
@@ -287,7 +280,12 @@ async function compare(job: Job): Promise<readonly NativeErrorStats[]> {
   );
   plan.tensors.forEach((tensor, i) => {
     const row = stats[i] as NativeErrorStats;
-    const problem = tensorProblem(tensor.name, tensor.from, tensor.to, row, values(tensor));
+    const problem = tensorProblem(
+      tensor,
+      row,
+      values(tensor),
+      plan.importance?.has(tensor.name) ?? false,
+    );
     if (problem !== undefined) throw problem;
   });
   return stats;

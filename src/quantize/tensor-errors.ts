@@ -24,17 +24,17 @@ export function tensorError(stats: NativeErrorStats, values: number): TensorErro
 /**
  * What is wrong with a tensor that was written, or undefined.
  *
- * `stats` compares it with its source, `values` is how many values it has.
+ * `stats` compares it with its source, `values` is how many values it has, `isWeighted` whether importance may have
+ * decided its bytes.
  */
 export function tensorProblem(
-  name: string,
-  from: FormatName,
-  to: FormatName,
+  { name, from, to }: { readonly name: string; readonly from: FormatName; readonly to: FormatName },
   stats: NativeErrorStats,
   values: number,
+  isWeighted: boolean,
 ): NibbleError<"ERR_VERIFY"> | undefined {
   const { rmse } = tensorError(stats, values);
-  const limit = errorLimit(from, to);
+  const limit = errorLimit(from, to, isWeighted);
   const rms = Math.sqrt(stats.sumSquares / values);
   const allowed = limit === undefined ? 0 : limit.relative * rms + limit.absolute;
   const problem = (what: string) =>

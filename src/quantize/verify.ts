@@ -2,6 +2,7 @@ import { argumentError } from "../errors.js";
 import { format, type FormatName } from "../formats.js";
 import type { NativeErrorStats, NativeTask } from "../native/binding.js";
 import { callNative, threadCount } from "../native/call.js";
+import { hasImportanceMetadata } from "../plan/column-importance.js";
 import type { ThreadedCallOptions } from "../progress.js";
 import type { ModelInfo, TensorInfo } from "../sources/model-info.js";
 import { openSource } from "../sources/open.js";
@@ -62,16 +63,12 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
   const sources = source === undefined ? undefined : matchTensors(model, source, problems);
   const stats = await lookAtValues(model, source, sources, threads, options);
   const sums = await hashTensors(model, options);
+  const isWeighted = hasImportanceMetadata(model.metadata);
   const tensors = model.tensors.map((tensor, i) => {
     const row = stats[i] as NativeErrorStats;
     const from = sources?.get(tensor.name);
-    const problem = tensorProblem(
-      tensor.name,
-      from?.type ?? tensor.type,
-      tensor.type,
-      row,
-      values(tensor),
-    );
+    const types = { name: tensor.name, from: from?.type ?? tensor.type, to: tensor.type };
+    const problem = tensorProblem(types, row, values(tensor), isWeighted);
     if (problem !== undefined) problems.push(problem.message);
     return verifiedTensor(tensor, sums[i] as string, row, from);
   });
