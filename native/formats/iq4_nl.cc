@@ -1,6 +1,6 @@
 #include "formats/iq4_nl.h"
 
-#include "formats/iq4_levels.h"
+#include "formats/iq4_search.h"
 
 namespace nibble {
 namespace {

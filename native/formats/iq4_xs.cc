@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "formats/iq4_levels.h"
+#include "formats/iq4_search.h"
 
 namespace nibble {
 namespace {

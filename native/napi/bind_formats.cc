@@ -77,6 +77,8 @@ Napi::Value js_quantize_rows(const Napi::CallbackInfo& info) {
   const auto values = array_arg<Napi::Float32Array>(info[1], napi_float32_array);
   const int64_t n = static_cast<int64_t>(values.ElementLength());
   check_multiple(info.Env(), n, format.values_per_block);
+  if (format.quantize_row == nullptr)
+    throw Napi::TypeError::New(info.Env(), "expected a type that needs no importance");
   Napi::Uint8Array blocks = Napi::Uint8Array::New(info.Env(), static_cast<size_t>(format.bytes(n)));
   find_quantize_row(format, isa_arg(info[2]))(values.Data(), blocks.Data(), n);
   return blocks;

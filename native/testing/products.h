@@ -6,6 +6,7 @@
 
 #include "kernels/quantize_act/quantize_act.h"
 #include "kernels/vec_dot/vec_dot.h"
+#include "testing/quantize_evenly.h"
 #include "testing/samples.h"
 
 // Weights, activations and their product in double precision, for the families of products.
@@ -58,7 +59,7 @@ struct WeightRows {
     blocks.resize(static_cast<size_t>(rows * row_bytes));
     for (int64_t r = 0; r < rows; ++r) {
       uint8_t* row = blocks.data() + r * row_bytes;
-      format.quantize_row(values.data() + r * n, row, n);
+      quantize_evenly(format, values.data() + r * n, row, n);
       format.dequantize_row(row, values.data() + r * n, n);
     }
     for (size_t i = 0; i < values.size(); ++i) {

@@ -27,6 +27,8 @@ export interface ErrorLimit {
 //   NVFP4 s is a/6, rounded by at most 1/16 of it (but from 248 on up to 448); groups of 16. From s on a value is off by
 //         at most a fifth of itself (2.5 s), a smaller one by s/4. Scales under 2^-6 are multiples of 2^-9 and are up to
 //         one multiple off, and 6 times that is what the largest value loses. Over 6 * 448 values are cut: no limit.
+//   IQ    Errors of large values, and of important columns, count more in the searches, and codes come from codebooks of
+//         few points, so that no share of a follows: but a tensor worse than one of zeros is a problem.
 // d and m are rounded to f16, which moves a value by up to 2^-11 of a. Under f16's smallest normal they lose up to 2^-25
 // each, times the largest code: the absolute part.
 const f16Rounding = 2 ** -11;
@@ -44,6 +46,11 @@ function affineGroups(most: number): ErrorLimit {
   const group = (Math.SQRT2 / most) * Math.sqrt(32);
   const rounding = ((3 * (1 + 2 / most)) / 126 + 3 * f16Rounding) * Math.sqrt(256);
   return { relative: group + rounding, absolute: 63 * (most + 1) * f16HalfSpacing };
+}
+
+/** No worse than zeros are; `largestCode` steps of d are the largest magnitude. */
+function betterThanZeros(largestCode: number): ErrorLimit {
+  return { relative: 1, absolute: largestCode * f16HalfSpacing };
 }
 
 const limits: Partial<Record<FormatName, ErrorLimit>> = {
@@ -66,6 +73,15 @@ const limits: Partial<Record<FormatName, ErrorLimit>> = {
   MXFP4: { relative: Math.hypot(1 / 4, Math.sqrt(32) / 16), absolute: 2 ** -127 },
   NVFP4: { relative: Math.hypot(1 / 5, (448 / 248 / 24) * 4), absolute: 6 * 2 ** -9 },
   Q6_K: block((4 / 25 + 16 / 256) / 16, 256, 127 * 32),
+  IQ4_NL: betterThanZeros(127),
+  IQ4_XS: betterThanZeros(127 * 32),
+  IQ3_S: betterThanZeros(31 * 15),
+  IQ3_XXS: betterThanZeros(7.75 * 62),
+  IQ2_S: betterThanZeros(3.875 * 43),
+  IQ2_XS: betterThanZeros(3.875 * 43),
+  IQ2_XXS: betterThanZeros(3.875 * 43),
+  IQ1_S: betterThanZeros(15 * 1.125),
+  IQ1_M: betterThanZeros(15 * 1.125),
 };
 
 /** Types whose bytes importance does not change. */

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { format, type FormatName } from "../../src/formats.js";
 import { loadAddon } from "../../src/native/load.js";
 import { buildGguf, type BuiltEntry, type BuiltTensor } from "./gguf-builder.js";
+import { quantizeEvenly } from "./quantize-evenly.js";
 import { randomWeights } from "./random.js";
 import { llama3Factors, type ReferenceConfig, type ReferenceModel } from "./reference-model.js";
 
@@ -45,7 +46,7 @@ export function tinyModel(options: TinyOptions = {}): TinyModel {
   const built: BuiltTensor[] = [];
   const add = (name: string, values: Float32Array, shape: readonly number[], as: FormatName) => {
     const addon = loadAddon();
-    const data = addon.quantizeRows(format(as).id, values);
+    const data = quantizeEvenly(as, values);
     tensors.set(name, addon.dequantizeRows(format(as).id, data));
     built.push({ name, type: as, shape, data });
   };

@@ -30,10 +30,10 @@ const timeout = 120_000;
 describeShared("the native engine against llama-perplexity", () => {
   const readShared = (path: string) => readFileSync(sharedData(path), "utf8");
 
-  /** Of a recipe without an importance matrix. */
-  function figure(model: string, recipe: RecipeName): Figure {
+  function figure(model: string, recipe: RecipeName, weighted = false): Figure {
     const all = JSON.parse(readShared("golden/perplexity.json")) as Figure[];
-    const found = all.find((f) => f.model === model && f.recipe === recipe && !f.imatrix);
+    const fits = (f: Figure) => f.recipe === recipe && f.imatrix === weighted;
+    const found = all.find((f) => f.model === model && fits(f));
     expect(found, `${model} ${recipe}`).toBeDefined();
     return found as Figure;
   }
@@ -55,12 +55,25 @@ describeShared("the native engine against llama-perplexity", () => {
     expect(Math.abs(standardError - golden.standard_error)).toBeLessThanOrEqual(exactly);
   });
 
-  it.each<RecipeName>(["Q6_K", "Q5_0", "Q5_1"])(
+  it.each<RecipeName>(["Q6_K", "Q5_0", "Q5_1", "Q4_K_M", "Q2_K", "IQ4_XS"])(
     "%s has it within 0.2 percent",
     { timeout },
     async (recipe) => {
       const { perplexity: ours } = await measure(recipe, false);
       expect(Math.abs(ours / figure("nibble-8m", recipe).perplexity - 1)).toBeLessThan(0.002);
+    },
+  );
+
+  it.each<RecipeName>(["Q3_K_M", "IQ2_XS"])(
+    "%s with an importance matrix has it within 0.2 percent",
+    { timeout },
+    async (recipe) => {
+      const output = file(`nibble-8m-${recipe}-imatrix.gguf`);
+      const imatrix = sharedData("golden/imatrix/nibble-8m.gguf");
+      await quantize(sharedData("nibble-8m/hf"), { recipe, output, imatrix });
+      const text = readShared("nibble-8m/valid.txt");
+      const { perplexity: ours } = await perplexity(output, { text, chunks: 40 });
+      expect(Math.abs(ours / figure("nibble-8m", recipe, true).perplexity - 1)).toBeLessThan(0.002);
     },
   );
 

@@ -74,9 +74,9 @@ const rows: readonly Row[] = [
   {
     what: "a type that has no codec",
     model: wide,
-    tensor: { name: "blk.0.ffn_up.weight", type: "IQ4_XS" },
+    tensor: { name: "blk.0.ffn_up.weight", type: "F64" },
     code: "ERR_UNSUPPORTED",
-    says: /ffn_up\.weight is IQ4_XS.*--engine llama\.cpp/,
+    says: /ffn_up\.weight is F64.*--engine llama\.cpp/,
   },
   {
     what: "a tensor that the graph has no place for",

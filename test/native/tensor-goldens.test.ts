@@ -26,12 +26,17 @@ const sources = new Map([
   ["stories260K", "stories260K/stories260K.gguf"],
 ]);
 
+/** goldens.test.ts makes those as whole files: MODEL.RECIPE[.pure][.imatrix].json. */
+function isWholeRecipe(file: string): boolean {
+  return /^[^.]+\.[^.]+(\.pure)?(\.imatrix)?\.json$/.test(file);
+}
+
 /** By "model type" or "model type with importance": the distinct tensors of all goldens. */
 function vectors(): Map<string, Vector[]> {
   const groups = new Map<string, Map<string, Vector>>();
   for (const file of readdirSync(sharedData("golden"))) {
     const model = file.split(".", 1)[0] as string;
-    if (!sources.has(model) || !file.endsWith(".json")) continue;
+    if (!sources.has(model) || !file.endsWith(".json") || isWholeRecipe(file)) continue;
     const golden = JSON.parse(readFileSync(sharedData(`golden/${file}`), "utf8")) as Golden;
     for (const [tensor, { type, sha256 }] of Object.entries(golden.tensors ?? {})) {
       const known = findFormat(type) as Format;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/dequantize_row/dequantize_row.h"
+#include "testing/quantize_evenly.h"
 #include "testing/samples.h"
 
 namespace nibble {
@@ -17,7 +18,7 @@ double gigabytes_per_second(const Format& format, Isa isa) {
   testing::Random random(1);
   std::vector<float> x = testing::sample_row(testing::Sample::kNormal, random, kValues);
   std::vector<uint8_t> blocks(static_cast<size_t>(format.bytes(kValues)));
-  format.quantize_row(x.data(), blocks.data(), kValues);
+  testing::quantize_evenly(format, x.data(), blocks.data(), kValues);
   double best = 0;
   for (int run = 0; run < kRuns; ++run) {
     const auto began = std::chrono::steady_clock::now();

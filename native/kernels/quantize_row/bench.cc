@@ -32,7 +32,7 @@ void run() {
   size_t count;
   const Format* rows = formats(&count);
   for (size_t i = 0; i < count; ++i) {
-    if (!rows[i].has_codec()) continue;
+    if (rows[i].quantize_row == nullptr) continue;
     std::printf("%-6s", rows[i].name);
     for (const Isa isa : kFileIsas) {
       if (isa_supported(isa))

@@ -2,6 +2,13 @@
 
 #include <cstdint>
 
+#include "formats/iq1_m.h"
+#include "formats/iq1_s.h"
+#include "formats/iq2_s.h"
+#include "formats/iq2_xs.h"
+#include "formats/iq2_xxs.h"
+#include "formats/iq3_s.h"
+#include "formats/iq3_xxs.h"
 #include "formats/iq4_levels.h"
 #include "formats/iq4_nl.h"
 #include "formats/iq4_xs.h"
@@ -54,6 +61,35 @@ struct UnpackIQ4_XS : UnpackSigned<32> {
     }
   }
 };
+
+template <typename BlockType>
+uint16_t d_of(const BlockType& block) {
+  return block.d;
+}
+
+inline uint16_t d_of(const BlockIQ1_M& block) { return iq1_m_d(block); }
+
+// The types with codebooks of points: `unpack_codes(block, d, codes, scales)` is their format's.
+template <typename BlockType, int kGroupValues,
+          void (*unpack_codes)(const BlockType&, float, int8_t*, float*)>
+struct UnpackPoints : UnpackSigned<kGroupValues> {
+  using Block = BlockType;
+
+  template <typename V>
+  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
+    int8_t values[kSuperBlock];
+    unpack_codes(block, V::half(d_of(block)), values, scale);
+    load_signed<V, kSuperBlock / 32>(values, codes);
+  }
+};
+
+using UnpackIQ1_M = UnpackPoints<BlockIQ1_M, 16, unpack_iq1_m>;
+using UnpackIQ1_S = UnpackPoints<BlockIQ1_S, 32, unpack_iq1_s>;
+using UnpackIQ2_S = UnpackPoints<BlockIQ2_S, 16, unpack_iq2_s>;
+using UnpackIQ2_XS = UnpackPoints<BlockIQ2_XS, 16, unpack_iq2_xs>;
+using UnpackIQ2_XXS = UnpackPoints<BlockIQ2_XXS, 32, unpack_iq2_xxs>;
+using UnpackIQ3_S = UnpackPoints<BlockIQ3_S, 32, unpack_iq3_s>;
+using UnpackIQ3_XXS = UnpackPoints<BlockIQ3_XXS, 32, unpack_iq3_xxs>;
 
 }  // namespace
 }  // namespace nibble
