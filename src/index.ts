@@ -24,6 +24,16 @@ export type { Recipe, RecipeName } from "./plan/recipes.js";
 export type { TensorTypeOverride } from "./plan/overrides.js";
 export type { PlannedTensor, QuantizePlan } from "./plan/types.js";
 
+export { diffModels } from "./quantize/diff-models.js";
+export type { DiffReport, MetadataDifference, TensorDifference } from "./quantize/diff-models.js";
+export { editMetadata } from "./quantize/edit-metadata.js";
+export type { EditMetadataOptions, EditMetadataReport } from "./quantize/edit-metadata.js";
+export { hashModel } from "./quantize/hash-model.js";
+export type { HashedTensor, HashReport } from "./quantize/hash-model.js";
+export { mergeModel } from "./quantize/merge-model.js";
+export type { CopyOptions, MergeReport } from "./quantize/merge-model.js";
+export { splitModel } from "./quantize/split-model.js";
+export type { SplitOptions, SplitPart, SplitReport } from "./quantize/split-model.js";
 export { quantize, quantizeMethods } from "./quantize/quantize.js";
 export type {
   QuantizedTensor,

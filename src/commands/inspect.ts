@@ -39,7 +39,8 @@ export const inspectCommand = defineCommand(
   },
 );
 
-function printMetadata(metadata: readonly MetadataEntry[], whole: boolean): void {
+/** Keys, types and values: a table, or where they are wanted whole, a line for each. */
+export function printMetadata(metadata: readonly MetadataEntry[], whole: boolean): void {
   const rows = metadata.map((entry) => [entry.key, typeName(entry), valueText(entry, whole)]);
   if (!whole) return printTable(["key", "type", "value"], rows);
   // A vocabulary in one line would make every row of a table as wide.

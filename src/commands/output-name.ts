@@ -8,3 +8,11 @@ export function defaultOutput(model: string, recipe: string): string {
   const name = endings.reduce((text, ending) => text.replace(ending, ""), modelName(model));
   return `${name === "" ? "model" : name}-${recipe}.gguf`;
 }
+
+/** Name of the model in the working directory, without what says that the file is a GGUF or a part of one. */
+export function modelStem(model: string): string {
+  const name = modelName(model)
+    .replace(/\.gguf$/i, "")
+    .replace(/-\d{5}-of-\d{5}$/, "");
+  return name === "" ? "model" : name;
+}

@@ -7,11 +7,16 @@ import { chatCommand } from "./chat.js";
 import { convertCommand } from "./convert.js";
 import { demoCommand } from "./demo.js";
 import { devicesCommand } from "./devices.js";
+import { diffCommand } from "./diff.js";
 import { generateCommand } from "./generate.js";
+import { hashCommand } from "./hash.js";
 import { imatrixCommand } from "./imatrix.js";
 import { inspectCommand } from "./inspect.js";
+import { mergeCommand } from "./merge.js";
+import { metadataCommand } from "./metadata.js";
 import { perplexityCommand } from "./perplexity.js";
 import { quantizeCommand } from "./quantize.js";
+import { splitCommand } from "./split.js";
 import { terminalWidth } from "./print.js";
 import { reportError } from "./shared.js";
 import { tokenizeCommand } from "./tokenize.js";
@@ -23,6 +28,11 @@ const commands = [
   quantizeCommand,
   convertCommand,
   verifyCommand,
+  diffCommand,
+  hashCommand,
+  metadataCommand,
+  splitCommand,
+  mergeCommand,
   perplexityCommand,
   imatrixCommand,
   benchCommand,

@@ -73,7 +73,7 @@ async function settle<T>(
   );
   const paused = () => sleep(pollMilliseconds).then(() => false);
   try {
-    for (let over = false; !over; ) {
+    for (let over = false; !over;) {
       over = await Promise.race([ended, paused()]);
       await onProgress(job.progress());
     }

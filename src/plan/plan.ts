@@ -2,6 +2,7 @@ import { NibbleError } from "../errors.js";
 import { bytesOf, format, type FormatName } from "../formats.js";
 import type { ImportanceMatrix } from "../imatrix/types.js";
 import type { MetadataEntry, ModelInfo, TensorInfo } from "../sources/model-info.js";
+import { splitKeys } from "../sources/split-gguf.js";
 import { chooseTypes, isQuantized, type Choice, type ChoiceContext } from "./choose-type.js";
 import {
   columnImportance,
@@ -183,9 +184,6 @@ function checkConversion(
   }
 }
 
-/** A split model becomes one file. */
-const droppedKeys = new Set(["split.no", "split.count", "split.tensors.count"]);
-
 /** The source's entries in their order; what quantizing sets comes last. */
 function outputMetadata(
   entries: readonly MetadataEntry[],
@@ -193,7 +191,8 @@ function outputMetadata(
 ): readonly MetadataEntry[] {
   const set: MetadataEntry[] = [{ key: "general.quantization_version", type: "u32", value: 2 }];
   if (fileType !== null) set.push({ key: "general.file_type", type: "u32", value: fileType });
-  const gone = new Set([...droppedKeys, ...set.map(({ key }) => key)]);
+  // A split model becomes one file.
+  const gone = new Set([...splitKeys, ...set.map(({ key }) => key)]);
   // What the source was quantized with is not what this file is.
   const stays = ({ key }: MetadataEntry) => !gone.has(key) && !key.startsWith("quantize.imatrix.");
   return [...entries.filter(stays), ...set];

@@ -1,13 +1,13 @@
 import { argumentError } from "../errors.js";
 import { format, type FormatName } from "../formats.js";
-import type { NativeErrorStats, NativeTask } from "../native/binding.js";
-import { callNative, threadCount } from "../native/call.js";
+import type { NativeErrorStats } from "../native/binding.js";
+import { threadCount } from "../native/call.js";
 import { hasImportanceMetadata } from "../plan/column-importance.js";
 import type { ThreadedCallOptions } from "../progress.js";
 import type { ModelInfo, TensorInfo } from "../sources/model-info.js";
 import { openSource } from "../sources/open.js";
+import { compareTensors } from "./compare-tensors.js";
 import { hashTensors } from "./hash-tensors.js";
-import { nativeTask } from "./tasks.js";
 import { tensorError, tensorProblem, type TensorError } from "./tensor-errors.js";
 
 export interface VerifyOptions extends ThreadedCallOptions {
@@ -61,7 +61,7 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
       : await openSource(against, { ...(signal && { signal }), ...(pre !== undefined && { pre }) });
   const problems: string[] = [];
   const sources = source === undefined ? undefined : matchTensors(model, source, problems);
-  const stats = await lookAtValues(model, source, sources, threads, options);
+  const stats = await compareTensors(model, source, sources, threads, options, "verify");
   const sums = await hashTensors(model, options);
   const isWeighted = hasImportanceMetadata(model.metadata);
   const tensors = model.tensors.map((tensor, i) => {
@@ -100,53 +100,6 @@ function matchTensors(
   for (const name of left.keys())
     problems.push(`${name}: it is in ${source.path} but not in ${model.path}`);
   return matched;
-}
-
-/** One row of figures per tensor of the model. A split model is looked at file by file. */
-async function lookAtValues(
-  model: ModelInfo,
-  source: ModelInfo | undefined,
-  sources: ReadonlyMap<string, TensorInfo> | undefined,
-  threads: number,
-  options: VerifyOptions,
-): Promise<NativeErrorStats[]> {
-  const stats: NativeErrorStats[] = [];
-  const total = model.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
-  let before = 0;
-  for (const [file, { path }] of model.files.entries()) {
-    // The tensors that are compared with a source and those that are only looked at are two jobs.
-    for (const compared of [true, false]) {
-      const rows = [...model.tensors.entries()].filter(
-        ([, tensor]) =>
-          tensor.pieces[0]?.file === file && (sources?.has(tensor.name) ?? false) === compared,
-      );
-      if (rows.length === 0) continue;
-      const result = await callNative(
-        (addon) =>
-          addon.compareStream({
-            inputs: compared ? (source?.files ?? []) : [],
-            output: path,
-            tasks: rows.map(([, tensor]) =>
-              task(tensor, compared ? sources?.get(tensor.name) : undefined),
-            ),
-            threads,
-          }),
-        options.signal,
-        ({ done }) =>
-          options.onProgress?.({ phase: "verify", done: before + done, total, unit: "bytes" }),
-      );
-      rows.forEach(([index], i) => (stats[index] = result[i] as NativeErrorStats));
-      before += rows.reduce((sum, [, tensor]) => sum + tensor.bytes, 0);
-    }
-  }
-  return stats;
-}
-
-function task(tensor: TensorInfo, source: TensorInfo | undefined): NativeTask {
-  const offset = tensor.pieces[0]?.offset ?? 0;
-  return source === undefined
-    ? { ...nativeTask(tensor, tensor.type, offset), pieces: [], headDim: 0 }
-    : nativeTask(source, tensor.type, offset);
 }
 
 function verifiedTensor(

@@ -5,6 +5,8 @@ import { argumentError, ioError } from "../errors.js";
 
 /** A file that gets its name when it is whole and on the disk. */
 export interface NewFile {
+  /** Where it lies until it is published: what was written can be read there. */
+  readonly partial: string;
   /** Appends. @throws NibbleError ERR_IO */
   readonly write: (bytes: Uint8Array) => Promise<void>;
   /** Syncs the file and names it. @throws NibbleError ERR_IO, ERR_ARGUMENT where the name was taken meanwhile. */
@@ -34,6 +36,7 @@ export async function createNewFile(path: string, overwrite: boolean): Promise<N
     return open(partial, "wx");
   });
   return {
+    partial,
     write: (bytes) => doing(() => handle.appendFile(bytes)),
     publish: () => doing(() => publish(handle, partial, path, overwrite)),
     async discard() {

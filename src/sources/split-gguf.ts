@@ -1,7 +1,33 @@
 import { isNibbleError, NibbleError } from "../errors.js";
 import { formatError } from "./byte-source.js";
 import { readGguf, type ReadOptions } from "./gguf.js";
-import type { ModelInfo, SourceFile, TensorInfo } from "./model-info.js";
+import type { MetadataEntry, ModelInfo, SourceFile, TensorInfo } from "./model-info.js";
+
+/** What tells of the split: in every part, and in no model that is one file. */
+export const splitKeys: ReadonlySet<string> = new Set([
+  "split.no",
+  "split.count",
+  "split.tensors.count",
+]);
+
+/** The keys of part `part` (counted from 1) of `count`, of a model of so many tensors, with upstream's types. */
+export function splitMetadata(
+  part: number,
+  count: number,
+  tensors: number,
+): readonly MetadataEntry[] {
+  return [
+    { key: "split.no", type: "u16", value: part - 1 },
+    { key: "split.count", type: "u16", value: count },
+    { key: "split.tensors.count", type: "i32", value: tensors },
+  ];
+}
+
+/** Upstream's name of a part: `<prefix>-00001-of-00003.gguf`. */
+export function partPath(prefix: string, part: number, count: number): string {
+  const digits = (number: number): string => String(number).padStart(5, "0");
+  return `${prefix}-${digits(part)}-of-${digits(count)}.gguf`;
+}
 
 /** The end of a part's name: its number, counted from 1, of how many. */
 const partName = /-(\d{5})-of-(\d{5})\.gguf$/;

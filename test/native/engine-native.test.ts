@@ -101,7 +101,9 @@ describe("the engine", () => {
     const context = await model.createContext(capacity);
     const refusal = { code: "ERR_ARGUMENT", details: { option: "tokens" } };
     await expect(context.evaluate(wrong)).rejects.toMatchObject(refusal);
-    await expect(context.generate(wrong, {}, true)[Symbol.asyncIterator]().next()).rejects.toMatchObject(refusal);
+    await expect(
+      context.generate(wrong, {}, true)[Symbol.asyncIterator]().next(),
+    ).rejects.toMatchObject(refusal);
     await context.evaluate(tokens.slice(0, capacity));
     await expect(context.evaluate([1])).rejects.toMatchObject(refusal);
     await model.dispose();
@@ -131,7 +133,9 @@ describe("importance", () => {
       const [ours, theirs] = [found.get(name), inputs.get(name) ?? []];
       expect(ours?.rows).toBe(long.length);
       const sums = (of: (value: number) => number) =>
-        Array.from(theirs[0] ?? [], (_, i) => theirs.reduce((sum, row) => sum + of(row[i] ?? NaN), 0));
+        Array.from(theirs[0] ?? [], (_, i) =>
+          theirs.reduce((sum, row) => sum + of(row[i] ?? NaN), 0),
+        );
       const sizes = sums(Math.abs);
       sums((value) => value * value).forEach((sum, i) => {
         expect(Math.abs((ours?.sumsOfSquares[i] ?? NaN) / sum - 1), name).toBeLessThan(1e-4);
@@ -282,7 +286,9 @@ describe("several at a time", () => {
     const paths = [smallPath, largePath];
     const some = manyTokens.subarray(0, 200);
     const found = await Promise.all(
-      paths.map(async (path) => resultsOf(startWorker(await nativeModel(await readGguf(path)), some, 3))),
+      paths.map(async (path) =>
+        resultsOf(startWorker(await nativeModel(await readGguf(path)), some, 3)),
+      ),
     );
     for (const [i, path] of paths.entries()) {
       const { createContext } = await openNative(path);
@@ -321,6 +327,8 @@ describe("several at a time", () => {
   it("the addon makes no external buffers", () => {
     const addon = readFileSync(addonPath).toString("latin1");
     expect(addon).toContain("napi_create_typedarray");
-    expect(addon).not.toMatch(/napi_create_external_(arraybuffer|buffer)|node_api_create_buffer_from/);
+    expect(addon).not.toMatch(
+      /napi_create_external_(arraybuffer|buffer)|node_api_create_buffer_from/,
+    );
   });
 });

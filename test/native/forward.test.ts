@@ -123,7 +123,10 @@ describe("logits of the reference, layer by layer", () => {
     ["no grouped queries", { kvHeads: 4 }],
     ["one kv head", { kvHeads: 1 }],
     ["a tied embedding", { tied: true, type: "Q8_0" }],
-    ["shapes that nothing divides", { width: 66, heads: 6, kvHeads: 3, headDim: 14, ffnWidth: 77, vocabulary: 263 }],
+    [
+      "shapes that nothing divides",
+      { width: 66, heads: 6, kvHeads: 3, headDim: 14, ffnWidth: 77, vocabulary: 263 },
+    ],
     ["heads longer than the width", { architecture: "qwen3", heads: 2, kvHeads: 1, headDim: 80 }],
     ["one head", { heads: 1, kvHeads: 1 }],
     ["a part of a head turned", { ropeDims: 10 }],
@@ -203,17 +206,20 @@ describe("lengths and chunks", () => {
     }
   });
 
-  it.each(["F32", "Q4_0"] as const)("any number of threads gives the same bits in %s", async (type) => {
-    const other = write(tinyModel({ type, width: 128, ffnWidth: 416, vocabulary: 1000 }));
-    const some = tokens.slice(0, 600);
-    for (const chunk of [() => 600, () => 1]) {
-      const count = chunk() === 1 ? 40 : 600;
-      const run = (threads: number) =>
-        nativeLogits(other, some.slice(0, count), { threads, chunk });
-      const one = await run(1);
-      for (const threads of [2, 3, 8]) expect(bitsOf(await run(threads))).toBe(bitsOf(one));
-    }
-  });
+  it.each(["F32", "Q4_0"] as const)(
+    "any number of threads gives the same bits in %s",
+    async (type) => {
+      const other = write(tinyModel({ type, width: 128, ffnWidth: 416, vocabulary: 1000 }));
+      const some = tokens.slice(0, 600);
+      for (const chunk of [() => 600, () => 1]) {
+        const count = chunk() === 1 ? 40 : 600;
+        const run = (threads: number) =>
+          nativeLogits(other, some.slice(0, count), { threads, chunk });
+        const one = await run(1);
+        for (const threads of [2, 3, 8]) expect(bitsOf(await run(threads))).toBe(bitsOf(one));
+      }
+    },
+  );
 
   it.each(["F16", "Q8_0"] as const)("a cache of %s beside that of F16", async (cache) => {
     const long = tinyModel({ width: 128, headDim: 32 });

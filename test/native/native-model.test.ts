@@ -27,14 +27,17 @@ const text = (value: string) => ({ type: "string", value });
 const wide = tinyModel({ width: 256, headDim: 64, ffnWidth: 256, layers: 1 });
 
 const rows: readonly Row[] = [
-  ...["token_embd.weight", "output_norm.weight", "blk.1.attn_v.weight", "blk.0.ffn_norm.weight"].map(
-    (name): Row => ({
-      what: `without ${name}`,
-      without: name,
-      code: "ERR_FORMAT",
-      says: new RegExp(`${name} is missing|vocabulary|token_embd`),
-    }),
-  ),
+  ...[
+    "token_embd.weight",
+    "output_norm.weight",
+    "blk.1.attn_v.weight",
+    "blk.0.ffn_norm.weight",
+  ].map((name): Row => ({
+    what: `without ${name}`,
+    without: name,
+    code: "ERR_FORMAT",
+    says: new RegExp(`${name} is missing|vocabulary|token_embd`),
+  })),
   {
     what: "a matrix of too few rows",
     tensor: { name: "blk.1.ffn_up.weight", shape: [64, 95] },
@@ -114,7 +117,10 @@ const rows: readonly Row[] = [
     "kv heads that do not divide": ["attention.head_count_kv", u32(3)],
     "more kv heads than heads": ["attention.head_count_kv", u32(8)],
     "no heads": ["attention.head_count", u32(0)],
-    "heads by layer": ["attention.head_count_kv", { type: "array", elementType: "u32", value: [2, 2] }],
+    "heads by layer": [
+      "attention.head_count_kv",
+      { type: "array", elementType: "u32", value: [2, 2] },
+    ],
     "half a head": ["attention.head_count", f32(2.5)],
     "more layers than there can be": ["block_count", u32(2 ** 32 - 1)],
     "more layers than there are": ["block_count", u32(4000)],
@@ -138,7 +144,9 @@ const rows: readonly Row[] = [
       what,
       keys: { [`llama.${key}`]: value },
       code: "ERR_FORMAT",
-      says: new RegExp(key === "block_count" ? "block_count|blk\\.2\\." : key.replaceAll(".", "\\.")),
+      says: new RegExp(
+        key === "block_count" ? "block_count|blk\\.2\\." : key.replaceAll(".", "\\."),
+      ),
     }),
   ),
   {

@@ -104,7 +104,8 @@ test("every command has a help with the common options", async () => {
   const { stdout } = await runCli("--help");
   const commands = [...stdout.matchAll(/^ {2}nibble (\w+)/gm)].map(([, name]) => name as string);
   expect(commands).toEqual([
-    ...["inspect", "quantize", "convert", "verify", "perplexity", "imatrix", "bench"],
+    ...["inspect", "quantize", "convert", "verify", "diff", "hash", "metadata", "split", "merge"],
+    ...["perplexity", "imatrix", "bench"],
     ...["generate", "chat", "tokenize", "devices", "demo"],
   ]);
   for (const command of commands) {
