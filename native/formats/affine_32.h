@@ -15,17 +15,23 @@ static inline void cap_scales(uint8_t codes[8]) {
   for (int g = 0; g < 8; ++g) codes[g] = codes[g] < kMostScale ? codes[g] : kMostScale;
 }
 
-// Packs the codes of scales and mins, then rounds the values to them.
-static inline void finish_affine_32(const float* x, float d, float dmin, const uint8_t scales[8],
-                                    const uint8_t mins[8], int most, AffineScales* head,
-                                    uint8_t* codes) {
-  head->d = f32_to_f16(d);
-  head->dmin = f32_to_f16(dmin);
-  pack_affine_scales(scales, mins, head->packed);
+// Scales and mins (subtracted) of the groups, as they are stored.
+static inline void store_affine_32(const float scales[8], const float mins[8], AffineScales* head) {
+  uint8_t scale_codes[8];
+  uint8_t min_codes[8];
+  head->d = f32_to_f16(codes_of_scales<8>(scales, kMostScale, scale_codes));
+  head->dmin = f32_to_f16(codes_of_scales<8>(mins, kMostScale, min_codes));
+  cap_scales(scale_codes);
+  cap_scales(min_codes);
+  pack_affine_scales(scale_codes, min_codes, head->packed);
+}
+
+static inline void round_to_stored_32(const float* x, const AffineScales& head, int most,
+                                      uint8_t* codes) {
   uint8_t stored_scales[8];
   uint8_t stored_mins[8];
-  unpack_affine_scales(head->packed, stored_scales, stored_mins);
-  round_to_stored<32>(x, head->d, head->dmin, stored_scales, stored_mins, most, codes);
+  unpack_affine_scales(head.packed, stored_scales, stored_mins);
+  round_to_stored<32>(x, head.d, head.dmin, stored_scales, stored_mins, most, codes);
 }
 
 // A value's weight is its magnitude plus the root mean square of its group.
@@ -37,14 +43,9 @@ static inline void quantize_affine_32(const float* x, int most, const AffineTria
     for (int i = 0; i < 32; ++i) weights[i] = rms + std::fabs(x[at + i]);
   };
   search_affine_groups(x, most, trials, weigh, &groups);
-  uint8_t scales[8];
-  uint8_t mins[8];
-  const float d = codes_of_scales<8>(groups.scales, kMostScale, scales);
-  const float dmin = codes_of_scales<8>(groups.mins, kMostScale, mins);
-  cap_scales(scales);
-  cap_scales(mins);
+  store_affine_32(groups.scales, groups.mins, head);
   std::memcpy(codes, groups.codes, kSuperBlock);
-  finish_affine_32(x, d, dmin, scales, mins, most, head, codes);
+  round_to_stored_32(x, *head, most, codes);
 }
 
 // `caps`: codes of scales that wrapped (search_positive) become the largest one; else their upper
@@ -56,14 +57,15 @@ static inline void quantize_important_32(const float* x, const float* importance
   search_important_groups(x, importance, 2.0f, most, &groups);
   uint8_t scales[8];
   uint8_t mins[8];
-  const float d = search_positive<8>(groups.scales, groups.weights, kMostScale, scales);
-  const float dmin = search_positive<8>(groups.mins, groups.weights, kMostScale, mins);
+  head->d = f32_to_f16(search_positive<8>(groups.scales, groups.weights, kMostScale, scales));
+  head->dmin = f32_to_f16(search_positive<8>(groups.mins, groups.weights, kMostScale, mins));
   if (caps) {
     cap_scales(scales);
     cap_scales(mins);
   }
+  pack_affine_scales(scales, mins, head->packed);
   std::memcpy(codes, groups.codes, kSuperBlock);
-  finish_affine_32(x, d, dmin, scales, mins, most, head, codes);
+  round_to_stored_32(x, *head, most, codes);
 }
 
 static inline void dequantize_affine_32(const AffineScales& head, const uint8_t codes[kSuperBlock],

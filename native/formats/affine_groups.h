@@ -50,7 +50,7 @@ void search_important_groups(const float* x, const float* importance, float shar
 
 // Codes of group scales (or mins), the largest of which becomes `most`. Returns their scale.
 template <int kCount>
-float codes_of_scales(const float* scales, int most, uint8_t* codes) {
+static inline float codes_of_scales(const float* scales, int most, uint8_t* codes) {
   float max = 0.0f;
   for (int g = 0; g < kCount; ++g) {
     if (scales[g] > max) max = scales[g];

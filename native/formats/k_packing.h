@@ -53,7 +53,7 @@ static inline void unpack_pairs_of_bits(const uint8_t qs[kSuperBlock / 4],
 
 // Bit g of byte l is bit kBit of code 32 g + l.
 template <int kBit>
-void pack_high_bits(const uint8_t codes[kSuperBlock], uint8_t high[kSuperBlock / 8]) {
+static inline void pack_high_bits(const uint8_t codes[kSuperBlock], uint8_t high[kSuperBlock / 8]) {
   std::memset(high, 0, kSuperBlock / 8);
   for (int g = 0; g < 8; ++g) {
     for (int l = 0; l < 32; ++l)

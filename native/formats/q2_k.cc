@@ -9,29 +9,18 @@
 namespace nibble {
 namespace {
 
-constexpr int kMost = 3;
-constexpr int kMostScale = 15;
 constexpr int kGroups = kGroupCount<16>;
-constexpr AffineTrials kTrials = {-0.5f, 0.1f, 15, true};
-
-void unpack_scales(const BlockQ2_K& block, uint8_t scales[kGroups], uint8_t mins[kGroups]) {
-  for (int g = 0; g < kGroups; ++g) {
-    scales[g] = block.scales[g] & 15;
-    mins[g] = block.scales[g] >> 4;
-  }
-}
 
 // Packs the codes of scales and mins, then rounds the values to them.
 void finish_block(const float* x, float d, float dmin, const uint8_t* scales, const uint8_t* mins,
                   uint8_t* codes, BlockQ2_K* block) {
   block->d = f32_to_f16(d);
   block->dmin = f32_to_f16(dmin);
-  for (int g = 0; g < kGroups; ++g)
-    block->scales[g] = static_cast<uint8_t>(scales[g] | mins[g] << 4);
+  pack_q2_k_scales(scales, mins, block->scales);
   uint8_t stored_scales[kGroups];
   uint8_t stored_mins[kGroups];
-  unpack_scales(*block, stored_scales, stored_mins);
-  round_to_stored<16>(x, block->d, block->dmin, stored_scales, stored_mins, kMost, codes);
+  unpack_q2_k_scales(block->scales, stored_scales, stored_mins);
+  round_to_stored<16>(x, block->d, block->dmin, stored_scales, stored_mins, kMostQ2_K, codes);
   pack_pairs_of_bits(codes, block->qs);
 }
 
@@ -41,21 +30,21 @@ void quantize_block(const float* x, BlockQ2_K* block) {
   const auto weigh = [x](int at, float* weights) {
     for (int i = 0; i < 16; ++i) weights[i] = std::fabs(x[at + i]);
   };
-  search_affine_groups(x, kMost, kTrials, weigh, &groups);
+  search_affine_groups(x, kMostQ2_K, kTrialsQ2_K, weigh, &groups);
   uint8_t scales[kGroups];
   uint8_t mins[kGroups];
-  const float d = codes_of_scales<kGroups>(groups.scales, kMostScale, scales);
-  const float dmin = codes_of_scales<kGroups>(groups.mins, kMostScale, mins);
+  const float d = codes_of_scales<kGroups>(groups.scales, kMostScaleQ2_K, scales);
+  const float dmin = codes_of_scales<kGroups>(groups.mins, kMostScaleQ2_K, mins);
   finish_block(x, d, dmin, scales, mins, groups.codes, block);
 }
 
 void quantize_important_block(const float* x, const float* importance, BlockQ2_K* block) {
   AffineGroups<16> groups;
-  search_important_groups(x, importance, 1.0f, kMost, &groups);
+  search_important_groups(x, importance, 1.0f, kMostQ2_K, &groups);
   uint8_t scales[kGroups];
   uint8_t mins[kGroups];
-  const float d = search_positive<kGroups>(groups.scales, groups.weights, kMostScale, scales);
-  const float dmin = search_positive<kGroups>(groups.mins, groups.weights, kMostScale, mins);
+  const float d = search_positive<kGroups>(groups.scales, groups.weights, kMostScaleQ2_K, scales);
+  const float dmin = search_positive<kGroups>(groups.mins, groups.weights, kMostScaleQ2_K, mins);
   finish_block(x, d, dmin, scales, mins, groups.codes, block);
 }
 
@@ -79,7 +68,7 @@ void dequantize_row_Q2_K(const void* blocks, float* x, int64_t n) {
     uint8_t scales[kGroups];
     uint8_t mins[kGroups];
     unpack_pairs_of_bits(block->qs, codes);
-    unpack_scales(*block, scales, mins);
+    unpack_q2_k_scales(block->scales, scales, mins);
     dequantize_groups<16>(block->d, block->dmin, scales, mins, codes, x + i);
   }
 }

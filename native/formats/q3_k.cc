@@ -13,8 +13,7 @@ namespace {
 
 constexpr int kGroup = 16;
 constexpr int kGroups = kSuperBlock / kGroup;
-constexpr int kHalf = 4;
-constexpr int kHalfScale = 32;
+constexpr int kHalf = kHalfQ3_K;
 
 int clamp_code(int code) { return clamp_int(code, -kHalf, kHalf - 1); }
 
@@ -39,31 +38,13 @@ float search_group(const float* x, uint8_t* codes) {
   return fit.scale();
 }
 
-// Codes of the groups' scales, the one of largest magnitude becomes -32. Returns their scale.
-float codes_of_scales(const float* scales, uint8_t* codes) {
-  const float extreme = extreme_of<kGroups>(scales);
-  std::memset(codes, 0, kGroups);
-  if (extreme == 0.0f) return 0.0f;
-  const float iscale = static_cast<float>(-kHalfScale) / extreme;
-  for (int g = 0; g < kGroups; ++g) {
-    // A byte before it is clamped: what overflows under the smallest scales is upstream's.
-    const auto code = static_cast<int8_t>(nearest_int(iscale * scales[g]));
-    codes[g] = static_cast<uint8_t>(clamp_int(code, -kHalfScale, kHalfScale - 1) + kHalfScale);
-  }
-  return 1.0f / iscale;
-}
-
-float scale_of(const BlockQ3_K& block, uint8_t code) {
-  return f16_to_f32(block.d) * static_cast<float>(code - kHalfScale);
-}
-
 // Packs the scales, rounds the values to them and packs the codes.
 void finish_block(const float* x, float d, const uint8_t scales[kGroups], uint8_t* codes,
                   BlockQ3_K* block) {
   block->d = f32_to_f16(d);
   pack_q3_k_scales(scales, block->scales);
   for (int g = 0; g < kGroups; ++g) {
-    const float scale = scale_of(*block, scales[g]);
+    const float scale = q3_k_scale(block->d, scales[g]);
     if (scale == 0.0f) continue;
     for (int i = kGroup * g; i < kGroup * (g + 1); ++i)
       codes[i] = static_cast<uint8_t>(clamp_code(nearest_int(x[i] / scale)) + kHalf);
@@ -77,7 +58,7 @@ void quantize_block(const float* x, BlockQ3_K* block) {
   float scales[kGroups];
   for (int g = 0; g < kGroups; ++g) scales[g] = search_group(x + kGroup * g, codes + kGroup * g);
   uint8_t scale_codes[kGroups];
-  const float d = codes_of_scales(scales, scale_codes);
+  const float d = codes_of_scales_q3_k(scales, scale_codes);
   finish_block(x, d, scale_codes, codes, block);
 }
 
@@ -95,7 +76,7 @@ void quantize_important_block(const float* x, const float* importance, BlockQ3_K
     scales[g] = search_symmetric<kGroup>(x + at, weights, kHalf, codes + at);
   }
   uint8_t scale_codes[kGroups];
-  const float d = search_symmetric<kGroups>(scales, group_weights, kHalfScale, scale_codes);
+  const float d = search_symmetric<kGroups>(scales, group_weights, kHalfScaleQ3_K, scale_codes);
   finish_block(x, d, scale_codes, codes, block);
 }
 
@@ -121,7 +102,7 @@ void dequantize_row_Q3_K(const void* blocks, float* x, int64_t n) {
     add_high_bits<2>(block->hmask, codes);
     unpack_q3_k_scales(block->scales, scales);
     for (int j = 0; j < kSuperBlock; ++j)
-      x[i + j] = scale_of(*block, scales[j / kGroup]) * static_cast<float>(codes[j] - kHalf);
+      x[i + j] = q3_k_scale(block->d, scales[j / kGroup]) * static_cast<float>(codes[j] - kHalf);
   }
 }
 

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <cstring>
 
+#include "base/half.h"
 #include "formats/formats.h"
+#include "formats/scale_search.h"
 #include "formats/super_block.h"
 
 namespace nibble {
@@ -32,6 +36,28 @@ static inline void unpack_q3_k_scales(const uint8_t packed[12], uint8_t scales[1
     const int low = g < 8 ? packed[g] & 15 : packed[g - 8] >> 4;
     scales[g] = static_cast<uint8_t>(low | (packed[8 + g % 4] >> 2 * (g / 4) & 3) << 4);
   }
+}
+
+constexpr int kHalfQ3_K = 4;
+constexpr int kHalfScaleQ3_K = 32;
+
+static inline float q3_k_scale(uint16_t d, uint8_t code) {
+  return f16_to_f32(d) * static_cast<float>(code - kHalfScaleQ3_K);
+}
+
+// Codes of the groups' scales, the one of largest magnitude becomes -32. Returns their scale.
+static inline float codes_of_scales_q3_k(const float scales[16], uint8_t codes[16]) {
+  const float extreme = extreme_of<16>(scales);
+  std::memset(codes, 0, 16);
+  if (extreme == 0.0f) return 0.0f;
+  const float iscale = static_cast<float>(-kHalfScaleQ3_K) / extreme;
+  for (int g = 0; g < 16; ++g) {
+    // A byte before it is clamped: what overflows under the smallest scales is upstream's.
+    const auto code = static_cast<int8_t>(nearest_int(iscale * scales[g]));
+    codes[g] =
+        static_cast<uint8_t>(clamp_int(code, -kHalfScaleQ3_K, kHalfScaleQ3_K - 1) + kHalfScaleQ3_K);
+  }
+  return 1.0f / iscale;
 }
 
 void quantize_row_Q3_K(const float* x, void* blocks, int64_t n);

@@ -4,18 +4,11 @@
 #include "formats/block32.h"
 
 namespace nibble {
-namespace {
-
-constexpr int kMost = 15;
-constexpr AffineTrials kTrials = {-1.0f, 0.1f, 20, false};
-
-}  // namespace
-
 void quantize_row_Q4_K(const float* x, void* blocks, int64_t n) {
   auto* block = static_cast<BlockQ4_K*>(blocks);
   for (int64_t i = 0; i < n; i += kSuperBlock, ++block) {
     uint8_t codes[kSuperBlock];
-    quantize_affine_32(x + i, kMost, kTrials, &block->head, codes);
+    quantize_affine_32(x + i, kMostQ4_K, kTrialsQ4_K, &block->head, codes);
     pack_nibble_chunks(codes, block->qs);
   }
 }
@@ -24,7 +17,7 @@ void quantize_weighted_Q4_K(const float* x, const float* importance, void* block
   auto* block = static_cast<BlockQ4_K*>(blocks);
   for (int64_t i = 0; i < n; i += kSuperBlock, ++block) {
     uint8_t codes[kSuperBlock];
-    quantize_important_32(x + i, importance + i, kMost, false, &block->head, codes);
+    quantize_important_32(x + i, importance + i, kMostQ4_K, false, &block->head, codes);
     pack_nibble_chunks(codes, block->qs);
   }
 }

@@ -4,6 +4,7 @@
 
 #include "formats/formats.h"
 #include "formats/k_packing.h"
+#include "formats/scale_search.h"
 
 namespace nibble {
 
@@ -13,6 +14,9 @@ struct BlockQ4_K {
   uint8_t qs[kSuperBlock / 2];
 };
 static_assert(sizeof(BlockQ4_K) == 144, "as in files");
+
+constexpr int kMostQ4_K = 15;
+constexpr AffineTrials kTrialsQ4_K = {-1.0f, 0.1f, 20, false};
 
 void quantize_row_Q4_K(const float* x, void* blocks, int64_t n);
 void quantize_weighted_Q4_K(const float* x, const float* importance, void* blocks, int64_t n);

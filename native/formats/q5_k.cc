@@ -6,9 +6,6 @@
 namespace nibble {
 namespace {
 
-constexpr int kMost = 31;
-constexpr AffineTrials kTrials = {-0.5f, 0.1f, 15, false};
-
 void pack(const uint8_t codes[kSuperBlock], BlockQ5_K* block) {
   pack_nibble_chunks(codes, block->qs);
   pack_high_bits<4>(codes, block->qh);
@@ -20,7 +17,7 @@ void quantize_row_Q5_K(const float* x, void* blocks, int64_t n) {
   auto* block = static_cast<BlockQ5_K*>(blocks);
   for (int64_t i = 0; i < n; i += kSuperBlock, ++block) {
     uint8_t codes[kSuperBlock];
-    quantize_affine_32(x + i, kMost, kTrials, &block->head, codes);
+    quantize_affine_32(x + i, kMostQ5_K, kTrialsQ5_K, &block->head, codes);
     pack(codes, block);
   }
 }
@@ -29,7 +26,7 @@ void quantize_weighted_Q5_K(const float* x, const float* importance, void* block
   auto* block = static_cast<BlockQ5_K*>(blocks);
   for (int64_t i = 0; i < n; i += kSuperBlock, ++block) {
     uint8_t codes[kSuperBlock];
-    quantize_important_32(x + i, importance + i, kMost, true, &block->head, codes);
+    quantize_important_32(x + i, importance + i, kMostQ5_K, true, &block->head, codes);
     pack(codes, block);
   }
 }

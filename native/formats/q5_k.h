@@ -4,6 +4,7 @@
 
 #include "formats/formats.h"
 #include "formats/k_packing.h"
+#include "formats/scale_search.h"
 
 namespace nibble {
 
@@ -14,6 +15,9 @@ struct BlockQ5_K {
   uint8_t qs[kSuperBlock / 2];
 };
 static_assert(sizeof(BlockQ5_K) == 176, "as in files");
+
+constexpr int kMostQ5_K = 31;
+constexpr AffineTrials kTrialsQ5_K = {-0.5f, 0.1f, 15, false};
 
 void quantize_row_Q5_K(const float* x, void* blocks, int64_t n);
 void quantize_weighted_Q5_K(const float* x, const float* importance, void* blocks, int64_t n);

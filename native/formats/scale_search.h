@@ -47,7 +47,7 @@ struct CodeFit {
 
 // The value of largest magnitude, the first of them.
 template <int kCount>
-float extreme_of(const float* x) {
+static inline float extreme_of(const float* x) {
   float extreme = 0.0f;
   for (int i = 0; i < kCount; ++i) {
     if (std::fabs(x[i]) > std::fabs(extreme)) extreme = x[i];

@@ -10,7 +10,9 @@
 #include "formats/q5_1.h"
 #include "formats/q8_0.h"
 #include "kernels/dispatch.h"
+#include "kernels/quantize_row/affine_types.h"
 #include "kernels/quantize_row/q6_k_lanes.h"
+#include "kernels/quantize_row/symmetric_lanes.h"
 
 // The family as templates over an instruction set V (kernels/simd). Every step is the scalar
 // reference's, on many values at once; what is a sum in the reference stays a sum in its order, so
@@ -171,9 +173,18 @@ void quantize_bf16(const float* x, void* blocks, int64_t n) {
 // F32 is a copy: the reference does it.
 template <typename V>
 constexpr KernelRow<QuantizeRow> kRows[] = {
-    {kIdF16, quantize_f16<V>},   {kIdBF16, quantize_bf16<V>}, {kIdQ4_0, quantize_q4_0<V>},
-    {kIdQ4_1, quantize_q4_1<V>}, {kIdQ5_0, quantize_q5_0<V>}, {kIdQ5_1, quantize_q5_1<V>},
-    {kIdQ8_0, quantize_q8_0<V>}, {kIdQ6_K, quantize_q6_k<V>},
+    {kIdF16, quantize_f16<V>},
+    {kIdBF16, quantize_bf16<V>},
+    {kIdQ4_0, quantize_q4_0<V>},
+    {kIdQ4_1, quantize_q4_1<V>},
+    {kIdQ5_0, quantize_q5_0<V>},
+    {kIdQ5_1, quantize_q5_1<V>},
+    {kIdQ8_0, quantize_q8_0<V>},
+    {kIdQ2_K, quantize_affine_k<V, Q2KLanes>},
+    {kIdQ3_K, quantize_q3_k<V>},
+    {kIdQ4_K, quantize_affine_k<V, Q4KLanes>},
+    {kIdQ5_K, quantize_affine_k<V, Q5KLanes>},
+    {kIdQ6_K, quantize_q6_k<V>},
 };
 
 template <typename V>

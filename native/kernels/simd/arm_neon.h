@@ -21,14 +21,29 @@ struct Neon {
   static F32 sub(F32 a, F32 b) { return vsubq_f32(a, b); }
   static F32 mul(F32 a, F32 b) { return vmulq_f32(a, b); }
   static F32 div(F32 a, F32 b) { return vdivq_f32(a, b); }
+  static F32 sqrt(F32 a) { return vsqrtq_f32(a); }
+  // To integers, ties to even.
+  static F32 round(F32 a) { return vrndnq_f32(a); }
   static F32 abs(F32 a) { return vabsq_f32(a); }
   static F32 min(F32 a, F32 b) { return vminnmq_f32(a, b); }
   static F32 max(F32 a, F32 b) { return vmaxnmq_f32(a, b); }
   static Mask gt(F32 a, F32 b) { return vcgtq_f32(a, b); }
   static Mask equal(F32 a, F32 b) { return vceqq_f32(a, b); }
   static Mask both(Mask a, Mask b) { return vandq_u32(a, b); }
+  // In every lane.
+  static bool holds(Mask mask) { return vminvq_u32(mask) != 0; }
   // b where the mask holds, else a.
   static F32 blend(F32 a, F32 b, Mask mask) { return vbslq_f32(mask, b, a); }
+  // Four rows of four floats become columns; the strides are between rows.
+  static void transpose4(const float* from, int stride, float* to, int to_stride) {
+    const float32x4x2_t ab = vtrnq_f32(vld1q_f32(from), vld1q_f32(from + stride));
+    const float32x4x2_t cd = vtrnq_f32(vld1q_f32(from + 2 * stride), vld1q_f32(from + 3 * stride));
+    for (int i = 0; i < 2; ++i) {
+      vst1q_f32(to + i * to_stride, vcombine_f32(vget_low_f32(ab.val[i]), vget_low_f32(cd.val[i])));
+      vst1q_f32(to + (i + 2) * to_stride,
+                vcombine_f32(vget_high_f32(ab.val[i]), vget_high_f32(cd.val[i])));
+    }
+  }
   static float reduce_max(F32 v) { return vmaxnmvq_f32(v); }
   static float reduce_min(F32 v) { return vminnmvq_f32(v); }
 

@@ -21,14 +21,28 @@ struct Avx2 {
   static F32 sub(F32 a, F32 b) { return _mm256_sub_ps(a, b); }
   static F32 mul(F32 a, F32 b) { return _mm256_mul_ps(a, b); }
   static F32 div(F32 a, F32 b) { return _mm256_div_ps(a, b); }
+  static F32 sqrt(F32 a) { return _mm256_sqrt_ps(a); }
+  // To integers, ties to even.
+  static F32 round(F32 a) {
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
   static F32 abs(F32 a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
   static F32 min(F32 a, F32 b) { return _mm256_min_ps(a, b); }
   static F32 max(F32 a, F32 b) { return _mm256_max_ps(a, b); }
   static Mask gt(F32 a, F32 b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
   static Mask equal(F32 a, F32 b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
   static Mask both(Mask a, Mask b) { return _mm256_and_ps(a, b); }
+  // In every lane.
+  static bool holds(Mask mask) { return _mm256_movemask_ps(mask) == 255; }
   // b where the mask holds, else a.
   static F32 blend(F32 a, F32 b, Mask mask) { return _mm256_blendv_ps(a, b, mask); }
+  // Four rows of four floats become columns; the strides are between rows.
+  static void transpose4(const float* from, int stride, float* to, int to_stride) {
+    __m128 rows[4];
+    for (int i = 0; i < 4; ++i) rows[i] = _mm_loadu_ps(from + i * stride);
+    _MM_TRANSPOSE4_PS(rows[0], rows[1], rows[2], rows[3]);
+    for (int i = 0; i < 4; ++i) _mm_storeu_ps(to + i * to_stride, rows[i]);
+  }
 
   static float reduce_max(F32 v) {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));

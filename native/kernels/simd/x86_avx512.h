@@ -21,14 +21,28 @@ struct Avx512 {
   static F32 sub(F32 a, F32 b) { return _mm512_sub_ps(a, b); }
   static F32 mul(F32 a, F32 b) { return _mm512_mul_ps(a, b); }
   static F32 div(F32 a, F32 b) { return _mm512_div_ps(a, b); }
+  static F32 sqrt(F32 a) { return _mm512_sqrt_ps(a); }
+  // To integers, ties to even.
+  static F32 round(F32 a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
   static F32 abs(F32 a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a); }
   static F32 min(F32 a, F32 b) { return _mm512_min_ps(a, b); }
   static F32 max(F32 a, F32 b) { return _mm512_max_ps(a, b); }
   static Mask gt(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
   static Mask equal(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
   static Mask both(Mask a, Mask b) { return static_cast<Mask>(a & b); }
+  // In every lane.
+  static bool holds(Mask mask) { return mask == 0xffff; }
   // b where the mask holds, else a.
   static F32 blend(F32 a, F32 b, Mask mask) { return _mm512_mask_blend_ps(mask, a, b); }
+  // Four rows of four floats become columns; the strides are between rows.
+  static void transpose4(const float* from, int stride, float* to, int to_stride) {
+    __m128 rows[4];
+    for (int i = 0; i < 4; ++i) rows[i] = _mm_loadu_ps(from + i * stride);
+    _MM_TRANSPOSE4_PS(rows[0], rows[1], rows[2], rows[3]);
+    for (int i = 0; i < 4; ++i) _mm_storeu_ps(to + i * to_stride, rows[i]);
+  }
   static float reduce_max(F32 v) { return _mm512_reduce_max_ps(v); }
   static float reduce_min(F32 v) { return _mm512_reduce_min_ps(v); }
 

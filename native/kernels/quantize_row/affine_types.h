@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/half.h"
+#include "formats/affine_32.h"
+#include "formats/q2_k.h"
+#include "formats/q4_k.h"
+#include "formats/q5_k.h"
+#include "kernels/quantize_row/affine_lanes.h"
+#include "kernels/simd/pair.h"
+
+// Q2_K, Q4_K and Q5_K: rows of blocks around the search of affine_lanes.h, and what differs from
+// type to type.
+namespace nibble {
+namespace {
+
+// As they are in a block.
+template <int kGroups>
+struct StoredScales {
+  uint16_t d;
+  uint16_t dmin;
+  uint8_t scales[kGroups];
+  uint8_t mins[kGroups];
+};
+
+// What Q4_K and Q5_K share: a value's weight is its magnitude plus the root mean square of its
+// group.
+struct Affine32Lanes {
+  static constexpr int kGroup = 32;
+  template <typename V>
+  static void weigh(WeightedLanes<V, 32>* lanes) {
+    typename V::F32 sum = V::set1(0.0f);
+    for (int i = 0; i < 32; ++i) sum = V::add(sum, V::mul(lanes->x[i], lanes->x[i]));
+    const typename V::F32 rms = V::sqrt(V::div(sum, V::set1(32.0f)));
+    for (int i = 0; i < 32; ++i) lanes->w[i] = V::add(rms, V::abs(lanes->x[i]));
+  }
+  template <typename Block>
+  static StoredScales<8> store_scales(const float* scales, const float* mins, Block* block) {
+    store_affine_32(scales, mins, &block->head);
+    StoredScales<8> stored = {block->head.d, block->head.dmin, {}, {}};
+    unpack_affine_scales(block->head.packed, stored.scales, stored.mins);
+    return stored;
+  }
+};
+
+struct Q4KLanes : Affine32Lanes {
+  using Block = BlockQ4_K;
+  static constexpr int kMost = kMostQ4_K;
+  static constexpr AffineTrials trials() { return kTrialsQ4_K; }
+  static void pack(const uint8_t* codes, Block* block) { pack_nibble_chunks(codes, block->qs); }
+};
+
+struct Q5KLanes : Affine32Lanes {
+  using Block = BlockQ5_K;
+  static constexpr int kMost = kMostQ5_K;
+  static constexpr AffineTrials trials() { return kTrialsQ5_K; }
+  static void pack(const uint8_t* codes, Block* block) {
+    pack_nibble_chunks(codes, block->qs);
+    pack_high_bits<4>(codes, block->qh);
+  }
+};
+
+// A value's weight is its magnitude.
+struct Q2KLanes {
+  using Block = BlockQ2_K;
+  static constexpr int kGroup = 16;
+  static constexpr int kMost = kMostQ2_K;
+  static constexpr AffineTrials trials() { return kTrialsQ2_K; }
+  template <typename V>
+  static void weigh(WeightedLanes<V, 16>* lanes) {
+    for (int i = 0; i < 16; ++i) lanes->w[i] = V::abs(lanes->x[i]);
+  }
+  static StoredScales<16> store_scales(const float* scales, const float* mins, Block* block) {
+    StoredScales<16> stored;
+    const float d = codes_of_scales<16>(scales, kMostScaleQ2_K, stored.scales);
+    const float dmin = codes_of_scales<16>(mins, kMostScaleQ2_K, stored.mins);
+    block->d = stored.d = f32_to_f16(d);
+    block->dmin = stored.dmin = f32_to_f16(dmin);
+    pack_q2_k_scales(stored.scales, stored.mins, block->scales);
+    unpack_q2_k_scales(block->scales, stored.scales, stored.mins);
+    return stored;
+  }
+  static void pack(const uint8_t* codes, Block* block) { pack_pairs_of_bits(codes, block->qs); }
+};
+
+// round_to_stored for a block, and the search's codes where a scale is 0; groups from `first`.
+template <typename V, typename Type, int kCount>
+void round_codes(const float* x, const StoredScales<kSuperBlock / Type::kGroup>& stored,
+                 const FoundGroups<kCount>& found, int first, uint8_t* codes) {
+  for (int g = 0; g < kSuperBlock / Type::kGroup; ++g) {
+    const float scale = f16_to_f32(stored.d) * static_cast<float>(stored.scales[g]);
+    const float min = f16_to_f32(stored.dmin) * static_cast<float>(stored.mins[g]);
+    const typename V::F32 iscale = V::set1(found.iscales[first + g]);
+    const typename V::F32 start = V::set1(found.starts[first + g]);
+    for (int i = Type::kGroup * g; i < Type::kGroup * (g + 1); i += V::kWidth) {
+      const typename V::F32 v = V::load(x + i);
+      const typename V::F32 q = scale == 0.0f ? V::mul(iscale, V::sub(v, start))
+                                              : V::div(V::add(v, V::set1(min)), V::set1(scale));
+      V::store_codes(codes + i, V::nearest(q, 0, Type::kMost), Type::kMost);
+    }
+  }
+}
+
+template <typename V, typename Type>
+void quantize_affine_k(const float* x, void* row, int64_t n) {
+  using Wide = Pair<V>;
+  constexpr int kGroup = Type::kGroup;
+  constexpr int kGroups = kSuperBlock / kGroup;
+  constexpr AffineTrials kTrials = Type::trials();
+  auto* block = static_cast<typename Type::Block*>(row);
+  for_block_sets<Wide, kGroup>(x, n, [&](const float* from, int count) {
+    FoundGroups<kGroupsInSet<Wide, kGroup>> found;
+    for (int g = 0; g < kGroupsInSet<Wide, kGroup>; g += Wide::kWidth) {
+      WeightedLanes<Wide, kGroup> lanes;
+      load_lanes<Wide, kGroup>(from + kGroup * g, lanes.x);
+      Type::weigh(&lanes);
+      prepare_lanes<Wide, kGroup>(&lanes);
+      search_affine_lanes<kTrials.absolute, Wide, kGroup>(lanes, Type::kMost, kTrials, g, &found);
+    }
+    for (int b = 0; b < count; ++b, ++block) {
+      const int g = kGroups * b;
+      const auto stored = Type::store_scales(found.scales + g, found.mins + g, block);
+      uint8_t codes[kSuperBlock];
+      round_codes<V, Type>(from + kSuperBlock * b, stored, found, g, codes);
+      Type::pack(codes, block);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace nibble
