@@ -9,11 +9,16 @@ std::vector<Tile> make_tiles(const std::vector<Task>& tasks) {
   for (size_t i = 0; i < tasks.size(); ++i) {
     const int64_t n_per_row = tasks[i].n_per_row;
     const int64_t values = tasks[i].values();
-    static_assert(kTileValues % kTileAlignment == 0, "parts of rows end at block boundaries");
-    const int64_t rows_step = std::max<int64_t>(1, kTileValues / n_per_row) * n_per_row;
+    static_assert(kSearchedTileValues % kTileAlignment == 0 && kTileValues % kTileAlignment == 0,
+                  "parts of rows end at block boundaries");
+    const Format& to = *tasks[i].to;
+    const bool is_searched = tasks[i].from != tasks[i].to &&
+                             (tasks[i].is_weighted() || to.values_per_block == kTileAlignment);
+    const int64_t most = is_searched ? kSearchedTileValues : kTileValues;
+    const int64_t rows_step = std::max<int64_t>(1, most / n_per_row) * n_per_row;
     // What importance does to a value depends on its whole row.
-    const bool is_cut = n_per_row > kTileValues && !tasks[i].is_weighted();
-    const int64_t step = is_cut ? kTileValues : rows_step;
+    const bool is_cut = n_per_row > most && !tasks[i].is_weighted();
+    const int64_t step = is_cut ? most : rows_step;
     // A row that is longer than a tile is cut; the last part ends where the row ends, so rows never
     // share a tile.
     const int64_t run = std::max(n_per_row, step);
