@@ -63,8 +63,8 @@ struct WeightRows {
       format.dequantize_row(row, values.data() + r * n, n);
     }
     for (size_t i = 0; i < values.size(); ++i) {
-      const size_t from = has_min(format) ? i / kActBlock * kActBlock : i;
-      const size_t to = has_min(format) ? from + kActBlock : i + 1;
+      const size_t from = by_group(format) ? i / kActBlock * kActBlock : i;
+      const size_t to = by_group(format) ? from + kActBlock : i + 1;
       magnitudes.push_back(0.0f);
       for (size_t j = from; j < to; ++j)
         magnitudes[i] = std::fmax(magnitudes[i], std::fabs(values[j]));
@@ -72,14 +72,8 @@ struct WeightRows {
   }
 
   // Products take scale * code and min apart: a value near 0 is a difference of two that are as
-  // large as the group's largest.
-  static bool has_min(const Format& format) {
-    constexpr FormatId kWithMin[] = {kIdQ4_1, kIdQ5_1, kIdQ2_K, kIdQ4_K, kIdQ5_K};
-    for (const FormatId id : kWithMin) {
-      if (format.id == id) return true;
-    }
-    return false;
-  }
+  // large as the group's largest. Only Q5_K, with 32 codes a group, needs that room.
+  static bool by_group(const Format& format) { return format.id == kIdQ5_K; }
 };
 
 // Whether `actual` is row . activation, within 1e-5 of the sum of the products' magnitudes.
