@@ -48,22 +48,30 @@ static inline void quantize_affine_32(const float* x, int most, const AffineTria
   round_to_stored_32(x, *head, most, codes);
 }
 
-// `caps`: codes of scales that wrapped (search_positive) become the largest one; else their upper
-// bits reach the scale that is packed with them.
+constexpr float kImportantShare32 = 2.0f;  // see search_important_groups
+
+// store_affine_32 under importance; `weights` are the groups'. `caps`: codes of scales that wrapped
+// (search_positive) become the largest one; else their upper bits reach the scale that is packed
+// with them.
+static inline void store_important_32(const float scales[8], const float mins[8],
+                                      const float weights[8], bool caps, AffineScales* head) {
+  uint8_t scale_codes[8];
+  uint8_t min_codes[8];
+  head->d = f32_to_f16(search_positive<8>(scales, weights, kMostScale, scale_codes));
+  head->dmin = f32_to_f16(search_positive<8>(mins, weights, kMostScale, min_codes));
+  if (caps) {
+    cap_scales(scale_codes);
+    cap_scales(min_codes);
+  }
+  pack_affine_scales(scale_codes, min_codes, head->packed);
+}
+
 static inline void quantize_important_32(const float* x, const float* importance, int most,
                                          bool caps, AffineScales* head,
                                          uint8_t codes[kSuperBlock]) {
   AffineGroups<32> groups;
-  search_important_groups(x, importance, 2.0f, most, &groups);
-  uint8_t scales[8];
-  uint8_t mins[8];
-  head->d = f32_to_f16(search_positive<8>(groups.scales, groups.weights, kMostScale, scales));
-  head->dmin = f32_to_f16(search_positive<8>(groups.mins, groups.weights, kMostScale, mins));
-  if (caps) {
-    cap_scales(scales);
-    cap_scales(mins);
-  }
-  pack_affine_scales(scales, mins, head->packed);
+  search_important_groups(x, importance, kImportantShare32, most, &groups);
+  store_important_32(groups.scales, groups.mins, groups.weights, caps, head);
   std::memcpy(codes, groups.codes, kSuperBlock);
   round_to_stored_32(x, *head, most, codes);
 }

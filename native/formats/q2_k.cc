@@ -40,7 +40,7 @@ void quantize_block(const float* x, BlockQ2_K* block) {
 
 void quantize_important_block(const float* x, const float* importance, BlockQ2_K* block) {
   AffineGroups<16> groups;
-  search_important_groups(x, importance, 1.0f, kMostQ2_K, &groups);
+  search_important_groups(x, importance, kImportantShareQ2_K, kMostQ2_K, &groups);
   uint8_t scales[kGroups];
   uint8_t mins[kGroups];
   const float d = search_positive<kGroups>(groups.scales, groups.weights, kMostScaleQ2_K, scales);

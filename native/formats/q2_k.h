@@ -19,6 +19,7 @@ static_assert(sizeof(BlockQ2_K) == 84, "as in files");
 
 constexpr int kMostQ2_K = 3;
 constexpr int kMostScaleQ2_K = 15;
+constexpr float kImportantShareQ2_K = 1.0f;  // see search_important_groups
 constexpr AffineTrials kTrialsQ2_K = {-0.5f, 0.1f, 15, true};
 
 static inline void pack_q2_k_scales(const uint8_t scales[16], const uint8_t mins[16],

@@ -17,7 +17,7 @@ void quantize_weighted_Q4_K(const float* x, const float* importance, void* block
   auto* block = static_cast<BlockQ4_K*>(blocks);
   for (int64_t i = 0; i < n; i += kSuperBlock, ++block) {
     uint8_t codes[kSuperBlock];
-    quantize_important_32(x + i, importance + i, kMostQ4_K, false, &block->head, codes);
+    quantize_important_32(x + i, importance + i, kMostQ4_K, kCapsQ4_K, &block->head, codes);
     pack_nibble_chunks(codes, block->qs);
   }
 }

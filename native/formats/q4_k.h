@@ -17,6 +17,7 @@ static_assert(sizeof(BlockQ4_K) == 144, "as in files");
 
 constexpr int kMostQ4_K = 15;
 constexpr AffineTrials kTrialsQ4_K = {-1.0f, 0.1f, 20, false};
+constexpr bool kCapsQ4_K = false;  // see store_important_32
 
 void quantize_row_Q4_K(const float* x, void* blocks, int64_t n);
 void quantize_weighted_Q4_K(const float* x, const float* importance, void* blocks, int64_t n);

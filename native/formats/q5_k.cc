@@ -26,7 +26,7 @@ void quantize_weighted_Q5_K(const float* x, const float* importance, void* block
   auto* block = static_cast<BlockQ5_K*>(blocks);
   for (int64_t i = 0; i < n; i += kSuperBlock, ++block) {
     uint8_t codes[kSuperBlock];
-    quantize_important_32(x + i, importance + i, kMostQ5_K, true, &block->head, codes);
+    quantize_important_32(x + i, importance + i, kMostQ5_K, kCapsQ5_K, &block->head, codes);
     pack(codes, block);
   }
 }

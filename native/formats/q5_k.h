@@ -18,6 +18,7 @@ static_assert(sizeof(BlockQ5_K) == 176, "as in files");
 
 constexpr int kMostQ5_K = 31;
 constexpr AffineTrials kTrialsQ5_K = {-0.5f, 0.1f, 15, false};
+constexpr bool kCapsQ5_K = true;  // see store_important_32
 
 void quantize_row_Q5_K(const float* x, void* blocks, int64_t n);
 void quantize_weighted_Q5_K(const float* x, const float* importance, void* blocks, int64_t n);

@@ -94,13 +94,15 @@ Napi::Value js_quantize_weighted_rows(const Napi::CallbackInfo& info) {
   check_multiple(info.Env(), row, format.values_per_block);
   check_multiple(info.Env(), n, row);
   Napi::Uint8Array blocks = Napi::Uint8Array::New(info.Env(), static_cast<size_t>(format.bytes(n)));
+  const Isa isa = isa_arg(info[3]);
+  const QuantizeWeighted weighted = find_quantize_weighted(format, isa);
   for (int64_t i = 0; i < n; i += row) {
     const float* x = values.Data() + i;
     uint8_t* out = blocks.Data() + format.bytes(i);
-    if (format.quantize_weighted == nullptr) {
-      format.quantize_row(x, out, row);
+    if (weighted == nullptr) {
+      find_quantize_row(format, isa)(x, out, row);
     } else {
-      format.quantize_weighted(x, importance.Data(), out, row);
+      weighted(x, importance.Data(), out, row);
     }
   }
   return blocks;

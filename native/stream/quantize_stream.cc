@@ -24,11 +24,12 @@ struct Buffers {
   AlignedBuffer blocks;
 };
 
-// The kernels of a task, looked up once. Both are null where the bytes are copied as they are, and
-// `quantize` where it is done with importance.
+// The kernels of a task, looked up once. Of the two that quantize at most one is there, and none
+// where the bytes are copied as they are.
 struct Kernels {
   DequantizeRow dequantize = nullptr;
   QuantizeRow quantize = nullptr;
+  QuantizeWeighted quantize_weighted = nullptr;
 };
 
 std::vector<Kernels> find_kernels(const std::vector<Task>& tasks, Isa isa) {
@@ -37,8 +38,12 @@ std::vector<Kernels> find_kernels(const std::vector<Task>& tasks, Isa isa) {
     // The source's values are looked at even where its bytes are copied, as far as the type has a
     // codec.
     kernels[i].dequantize = find_dequantize_row(*tasks[i].from, isa);
-    if (tasks[i].from != tasks[i].to && !tasks[i].is_weighted())
+    if (tasks[i].from == tasks[i].to) continue;
+    if (tasks[i].is_weighted()) {
+      kernels[i].quantize_weighted = find_quantize_weighted(*tasks[i].to, isa);
+    } else {
       kernels[i].quantize = find_quantize_row(*tasks[i].to, isa);
+    }
   }
   return kernels;
 }
@@ -57,12 +62,12 @@ std::vector<Kernels> find_kernels(const std::vector<Task>& tasks, Isa isa) {
   throw error;
 }
 
-void quantize_weighted_rows(const Task& task, const Tile& tile, const float* values,
-                            uint8_t* blocks) {
+void quantize_weighted_rows(const Task& task, const Tile& tile, QuantizeWeighted quantize,
+                            const float* values, uint8_t* blocks) {
   const int64_t n = task.n_per_row;
   for (int64_t i = 0; i < tile.count; i += n) {
     const float* importance = task.importance_of((tile.first + i) / n);
-    task.to->quantize_weighted(values + i, importance, blocks + task.to->bytes(i), n);
+    quantize(values + i, importance, blocks + task.to->bytes(i), n);
   }
 }
 
@@ -114,9 +119,9 @@ class QuantizeStream {
       uint8_t* to = buffers.blocks.reserve<uint8_t>(task.to->bytes(tile.count));
       kernels.quantize(values, to, tile.count);
       blocks = to;
-    } else if (task.from != task.to) {
+    } else if (kernels.quantize_weighted != nullptr) {
       uint8_t* to = buffers.blocks.reserve<uint8_t>(task.to->bytes(tile.count));
-      quantize_weighted_rows(task, tile, values, to);
+      quantize_weighted_rows(task, tile, kernels.quantize_weighted, values, to);
       blocks = to;
     }
     output_.write(blocks, task.to->bytes(tile.count),

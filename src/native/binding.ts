@@ -170,8 +170,13 @@ export interface Addon {
   readBandwidth(threads: number): NativeJob<number>;
   /** f32 to blocks; `isa` names a kernel other than the one in use. For tests and small data. */
   quantizeRows(format: number, values: Float32Array, isa?: string): Uint8Array;
-  /** The same by the scalar reference, for rows of as many values as there are importances (finite, at least 0). */
-  quantizeWeightedRows(format: number, values: Float32Array, importance: Float32Array): Uint8Array;
+  /** The same for rows of as many values as there are importances (finite, at least 0). */
+  quantizeWeightedRows(
+    format: number,
+    values: Float32Array,
+    importance: Float32Array,
+    isa?: string,
+  ): Uint8Array;
   /** Blocks to f32. */
   dequantizeRows(format: number, blocks: Uint8Array, isa?: string): Float32Array;
 }

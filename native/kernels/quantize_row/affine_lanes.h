@@ -32,6 +32,7 @@ struct FoundGroups {
   float mins[kCount];  // subtracted: at least 0
   float iscales[kCount];
   float starts[kCount];
+  float weights[kCount];  // sums
 };
 
 template <typename V, int kGroup>
@@ -179,6 +180,7 @@ void search_affine_lanes(const WeightedLanes<V, kGroup>& lanes, int most,
   for (int g = at; g < at + V::kWidth; ++g) found->mins[g] = -found->mins[g];
   V::store(found->iscales + at, V::blend(chosen, zero, flat));
   V::store(found->starts + at, V::blend(start, zero, flat));
+  V::store(found->weights + at, lanes.sum_w);
 }
 
 }  // namespace

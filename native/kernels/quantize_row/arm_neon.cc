@@ -7,4 +7,7 @@ namespace nibble {
 
 extern constexpr KernelTable<QuantizeRow> kQuantizeRow_arm_neon = table_of<Neon>(Isa::kArmNeon);
 
+extern constexpr KernelTable<QuantizeWeighted> kQuantizeWeighted_arm_neon =
+    weighted_table_of<Neon>(Isa::kArmNeon);
+
 }  // namespace nibble

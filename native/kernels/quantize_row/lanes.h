@@ -192,5 +192,17 @@ constexpr KernelTable<QuantizeRow> table_of(Isa isa) {
   return {isa, kRows<V>, sizeof(kRows<V>) / sizeof(kRows<V>[0])};
 }
 
+template <typename V>
+constexpr KernelRow<QuantizeWeighted> kWeightedRows[] = {
+    {kIdQ2_K, quantize_weighted_affine_k<V, Q2KLanes>},
+    {kIdQ4_K, quantize_weighted_affine_k<V, Q4KLanes>},
+    {kIdQ5_K, quantize_weighted_affine_k<V, Q5KLanes>},
+};
+
+template <typename V>
+constexpr KernelTable<QuantizeWeighted> weighted_table_of(Isa isa) {
+  return {isa, kWeightedRows<V>, sizeof(kWeightedRows<V>) / sizeof(kWeightedRows<V>[0])};
+}
+
 }  // namespace
 }  // namespace nibble

@@ -8,4 +8,8 @@ QuantizeRow find_quantize_row(const Format& format, Isa isa, Isa* used) {
   return find_kernel(kQuantizeRowTables, format, isa, format.quantize_row, used);
 }
 
+QuantizeWeighted find_quantize_weighted(const Format& format, Isa isa, Isa* used) {
+  return find_kernel(kQuantizeWeightedTables, format, isa, format.quantize_weighted, used);
+}
+
 }  // namespace nibble

@@ -10,4 +10,7 @@ namespace nibble {
 // scalar reference. Null only where the format has no codec. `*used` says whose kernel it is.
 QuantizeRow find_quantize_row(const Format& format, Isa isa, Isa* used = nullptr);
 
+// The same for rows with an importance. Null where importance changes nothing.
+QuantizeWeighted find_quantize_weighted(const Format& format, Isa isa, Isa* used = nullptr);
+
 }  // namespace nibble

@@ -136,7 +136,7 @@ void quantize_q3_k(const float* x, void* blocks, int64_t n) {
   using Wide = Pair<Pair<V>>;
   constexpr int kCount = kGroupsInSet<Wide, kQ3Group>;
   auto* block = static_cast<BlockQ3_K*>(blocks);
-  for_block_sets<Wide, kQ3Group>(x, n, [&](const float* from, int count) {
+  for_block_sets<Wide, kQ3Group>(x, nullptr, n, [&](const float* from, const float*, int count) {
     float scales[kCount];
     float codes[kQ3Group * kCount];
     for (int g = 0; g < kCount; g += Wide::kWidth)

@@ -58,6 +58,31 @@ std::vector<float> importance_row(Importance kind, Random& random, int64_t n) {
   return row;
 }
 
+void test_equal_weighted_bytes(const Format& format, Isa isa) {
+  Isa used;
+  const QuantizeWeighted kernel = find_quantize_weighted(format, isa, &used);
+  CHECK(used == isa || !testing::has_kernel(kQuantizeWeightedTables, format), format.name,
+        static_cast<int64_t>(isa));
+  if (used == Isa::kGeneric) return;
+  Random random(format.id + 5);
+  for (const Sample sample : testing::kAllSamples) {
+    for (const Importance kind : {Importance::kAny, Importance::kGaps, Importance::kNone}) {
+      for (const int64_t blocks : kBlockCounts) {
+        const int64_t n = blocks * format.values_per_block;
+        const std::vector<float> x = testing::sample_row(sample, random, n);
+        const std::vector<float> importance = importance_row(kind, random, n);
+        const size_t bytes = static_cast<size_t>(format.bytes(n));
+        std::vector<uint8_t> expected(bytes + 64, 0xa5);
+        std::vector<uint8_t> actual(bytes + 64, 0xa5);
+        format.quantize_weighted(x.data(), importance.data(), expected.data(), n);
+        kernel(x.data(), importance.data(), actual.data(), n);
+        CHECK(expected == actual, format.name,
+              static_cast<int64_t>(sample) * 1000 + blocks * 10 + static_cast<int64_t>(kind));
+      }
+    }
+  }
+}
+
 // Blocks are valid and values finite whatever the importances are, and nothing is written beyond.
 void test_weighted(const Format& format) {
   Random random(format.id + 11);
@@ -165,6 +190,7 @@ void run() {
       continue;
     }
     for (size_t i = 0; i < count; ++i) {
+      if (rows[i].quantize_weighted != nullptr) test_equal_weighted_bytes(rows[i], isa);
       if (rows[i].quantize_row == nullptr) continue;
       test_equal_bytes(rows[i], isa);
       test_survives_non_finite(rows[i], isa);

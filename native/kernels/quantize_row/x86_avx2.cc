@@ -7,4 +7,7 @@ namespace nibble {
 
 extern constexpr KernelTable<QuantizeRow> kQuantizeRow_x86_avx2 = table_of<Avx2>(Isa::kX86Avx2);
 
+extern constexpr KernelTable<QuantizeWeighted> kQuantizeWeighted_x86_avx2 =
+    weighted_table_of<Avx2>(Isa::kX86Avx2);
+
 }  // namespace nibble
