@@ -52,6 +52,7 @@ function printReport(report: VerifyReport, compared: boolean): void {
   );
   printLine();
   for (const problem of report.problems) printLine(`problem: ${problem}`);
+  for (const warning of report.warnings) printLine(`warning: ${warning}`);
   const unchecked = report.tensors.filter(({ checked }) => !checked).length;
   if (unchecked > 0) {
     printLine(

@@ -4,6 +4,8 @@ import type { FormatName } from "../formats.js";
 export interface ErrorLimit {
   readonly relative: number;
   readonly absolute: number;
+  /** Only values that are like weights keep to it; with others the type may do worse and be what it has to be. */
+  readonly usual?: true;
 }
 
 // A block of n values with the largest magnitude a has rms of at least a / sqrt(n), and the error of each of its values
@@ -27,8 +29,8 @@ export interface ErrorLimit {
 //   NVFP4 s is a/6, rounded by at most 1/16 of it (but from 248 on up to 448); groups of 16. From s on a value is off by
 //         at most a fifth of itself (2.5 s), a smaller one by s/4. Scales under 2^-6 are multiples of 2^-9 and are up to
 //         one multiple off, and 6 times that is what the largest value loses. Over 6 * 448 values are cut: no limit.
-//   IQ    Errors of large values, and of important columns, count more in the searches, and codes come from codebooks of
-//         few points, so that no share of a follows: but a tensor worse than one of zeros is a problem.
+//   IQ    Errors of large values count more in the searches, and codes come from codebooks of few points without a zero:
+//         beside one large value all others of its group may become anything up to it. Usually zeros would be worse.
 // d and m are rounded to f16, which moves a value by up to 2^-11 of a. Under f16's smallest normal they lose up to 2^-25
 // each, times the largest code: the absolute part.
 const f16Rounding = 2 ** -11;
@@ -48,9 +50,9 @@ function affineGroups(most: number): ErrorLimit {
   return { relative: group + rounding, absolute: 63 * (most + 1) * f16HalfSpacing };
 }
 
-/** No worse than zeros are; `largestCode` steps of d are the largest magnitude. */
+/** No worse than zeros are, usually; `largestCode` steps of d are the largest magnitude. */
 function betterThanZeros(largestCode: number): ErrorLimit {
-  return { relative: 1, absolute: largestCode * f16HalfSpacing };
+  return { relative: 1, absolute: largestCode * f16HalfSpacing, usual: true };
 }
 
 const limits: Partial<Record<FormatName, ErrorLimit>> = {
@@ -92,7 +94,7 @@ const unweighted: readonly FormatName[] = [
 
 /**
  * The limit of a type that Nibble writes; undefined for one that it only copies (then the bytes are equal). With
- * importance a block whose columns do not count at all may become zeros: nothing may be worse than that.
+ * importance values whose columns do not count may become anything; usually zeros would be worse.
  */
 export function errorLimit(
   from: FormatName,
@@ -102,5 +104,5 @@ export function errorLimit(
   if (from === to) return { relative: 0, absolute: 0 };
   const limit = limits[to];
   if (limit === undefined || !isWeighted || unweighted.includes(to)) return limit;
-  return { relative: Math.max(1, limit.relative), absolute: limit.absolute };
+  return { relative: Math.max(1, limit.relative), absolute: limit.absolute, usual: true };
 }

@@ -21,7 +21,7 @@ import {
   type OutputNames,
 } from "./output-file.js";
 import { nativeTask } from "./tasks.js";
-import { tensorError, tensorProblem, type TensorError } from "./tensor-errors.js";
+import { tensorError, tensorFinding, type TensorError } from "./tensor-errors.js";
 
 /** How the values are rounded. `reference` gives the bytes of llama-quantize. */
 export type QuantizeMethod = "reference";
@@ -178,7 +178,7 @@ async function write(
   await stream(job, partial, done);
   const seconds = (performance.now() - began) / 1000;
   const verifies = options.verify ?? true;
-  const stats = verifies ? await compare(job) : undefined;
+  const compared = verifies ? await compare(job) : undefined;
   const verifySeconds = (performance.now() - began) / 1000 - seconds;
   options.signal?.throwIfAborted();
   await publish(names, partial, options.overwrite ?? false);
@@ -197,8 +197,8 @@ async function write(
     resumedTensors: done?.size ?? 0,
     verified: verifies,
     overwritten: options.overwrite ?? false,
-    tensors: plan.tensors.map((tensor, i) => quantizedTensor(tensor, stats?.[i])),
-    warnings: plan.warnings,
+    tensors: plan.tensors.map((tensor, i) => quantizedTensor(tensor, compared?.stats[i])),
+    warnings: [...plan.warnings, ...(compared?.warnings ?? [])],
   };
 }
 
@@ -263,7 +263,9 @@ function bytesRead(job: Job, index: number): number {
 }
 
 /** Reads the output again: its structure by the reader of every GGUF, its values against the source's. */
-async function compare(job: Job): Promise<readonly NativeErrorStats[]> {
+async function compare(
+  job: Job,
+): Promise<{ readonly stats: readonly NativeErrorStats[]; readonly warnings: readonly string[] }> {
   const { layout, names, options, plan } = job;
   await readGguf(names.partial, options.signal ? { signal: options.signal } : {});
   const total = layout.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
@@ -278,15 +280,12 @@ async function compare(job: Job): Promise<readonly NativeErrorStats[]> {
     options.signal,
     ({ done }) => options.onProgress?.({ phase: "verify", done, total, unit: "bytes" }),
   );
-  plan.tensors.forEach((tensor, i) => {
+  const findings = plan.tensors.flatMap((tensor, i) => {
     const row = stats[i] as NativeErrorStats;
-    const problem = tensorProblem(
-      tensor,
-      row,
-      values(tensor),
-      plan.importance?.has(tensor.name) ?? false,
-    );
-    if (problem !== undefined) throw problem;
+    const isWeighted = plan.importance?.has(tensor.name) ?? false;
+    return tensorFinding(tensor, row, values(tensor), isWeighted) ?? [];
   });
-  return stats;
+  const problem = findings.find(({ isWarning }) => !isWarning);
+  if (problem !== undefined) throw problem.error;
+  return { stats, warnings: findings.map(({ error }) => error.message) };
 }

@@ -8,7 +8,7 @@ import type { ModelInfo, TensorInfo } from "../sources/model-info.js";
 import { openSource } from "../sources/open.js";
 import { compareTensors } from "./compare-tensors.js";
 import { hashTensors } from "./hash-tensors.js";
-import { tensorError, tensorProblem, type TensorError } from "./tensor-errors.js";
+import { tensorError, tensorFinding, type TensorError } from "./tensor-errors.js";
 
 export interface VerifyOptions extends ThreadedCallOptions {
   /** The model that this one was made from: adds the error per tensor. */
@@ -40,6 +40,9 @@ export interface VerifyReport {
   readonly tensors: readonly VerifiedTensor[];
   /** What is wrong, a sentence each; empty if all is well. */
   readonly problems: readonly string[];
+  /** What is as it has to be but serves nobody: a tensor whose type does worse than zeros would. */
+  readonly warnings: readonly string[];
+  /** Whether there are no problems. */
   readonly ok: boolean;
 }
 
@@ -60,6 +63,7 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
       ? undefined
       : await openSource(against, { ...(signal && { signal }), ...(pre !== undefined && { pre }) });
   const problems: string[] = [];
+  const warnings: string[] = [];
   const sources = source === undefined ? undefined : matchTensors(model, source, problems);
   const stats = await compareTensors(model, source, sources, threads, options, "verify");
   const sums = await hashTensors(model, options);
@@ -68,12 +72,13 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
     const row = stats[i] as NativeErrorStats;
     const from = sources?.get(tensor.name);
     const types = { name: tensor.name, from: from?.type ?? tensor.type, to: tensor.type };
-    const problem = tensorProblem(types, row, values(tensor), isWeighted);
-    if (problem !== undefined) problems.push(problem.message);
+    const finding = tensorFinding(types, row, values(tensor), isWeighted);
+    if (finding !== undefined)
+      (finding.isWarning ? warnings : problems).push(finding.error.message);
     return verifiedTensor(tensor, sums[i] as string, row, from);
   });
   const bytes = model.files.reduce((sum, file) => sum + file.bytes, 0);
-  return { path, bytes, tensors, problems, ok: problems.length === 0 };
+  return { path, bytes, tensors, problems, warnings, ok: problems.length === 0 };
 }
 
 /** The source's tensors that can be compared, by name; what is missing or has another shape is a problem. */

@@ -95,6 +95,18 @@ describe("quantize", () => {
     expect(problems[0]).toContain("blk.11.ffn_up.weight");
   });
 
+  it("warns of a tensor that zeros would serve better, as a search of large values makes it", async () => {
+    // One value in every block: the others of its group take whatever the codebook has beside it.
+    const spikes = Float32Array.from({ length: 256 * 512 }, (_, i) => (i % 256 === 32 ? 1 : 0));
+    const source = writeModel(file("spikes.gguf"), [spikes, randomWeights(256 * 512, 2)]);
+    const output = file("of-spikes.gguf");
+    const { warnings } = await quantize(source, { recipe: "IQ3_S", output, pure: true });
+    const found = [expect.stringMatching(/^blk\.0\.ffn_up\.weight: .*zeros.*--tensor-type/)];
+    expect(warnings).toEqual(found);
+    const report = await verify(output, { against: source });
+    expect(report).toMatchObject({ ok: true, problems: [], warnings: found });
+  });
+
   it("finds two tensors that were swapped, by their source", async () => {
     const swapped = writeModel(
       file("swapped.gguf"),
