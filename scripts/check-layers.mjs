@@ -32,7 +32,7 @@ const native = {
   backends: ["base", "formats", "kernels", "testing"],
   stream: ["base", "formats", "kernels"],
   model: ["base", "formats", "backends"],
-  eval: ["base", "formats", "backends", "model"],
+  eval: ["base", "formats", "kernels", "backends", "model"],
   napi: ["base", "formats", "kernels", "stream", "model", "eval"],
 };
 

@@ -34,7 +34,7 @@ class Addon : public Napi::Addon<Addon> {
     add("quantizeStream", guarded<js_quantize_stream>);
     add("compareStream", guarded<js_compare_stream>);
     add("loadModel", guarded<js_load_model>);
-    add("readBandwidth", guarded<js_read_bandwidth>);
+    add("measureMachine", guarded<js_measure_machine>);
   }
 };
 

@@ -11,7 +11,7 @@ Napi::Value js_quantize_weighted_rows(const Napi::CallbackInfo& info);
 Napi::Value js_dequantize_rows(const Napi::CallbackInfo& info);
 Napi::Value js_quantize_stream(const Napi::CallbackInfo& info);
 Napi::Value js_compare_stream(const Napi::CallbackInfo& info);
-Napi::Value js_read_bandwidth(const Napi::CallbackInfo& info);
+Napi::Value js_measure_machine(const Napi::CallbackInfo& info);
 Napi::Value js_load_model(const Napi::CallbackInfo& info);
 
 }  // namespace nibble

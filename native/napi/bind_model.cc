@@ -226,23 +226,30 @@ class CreateContextWorker final : public PromiseWorker {
   ContextRef state_;
 };
 
-class BandwidthWorker final : public PromiseWorker {
+class MachineWorker final : public PromiseWorker {
  public:
-  BandwidthWorker(Napi::Env env, int threads) : PromiseWorker(env), threads_(threads) {}
+  MachineWorker(Napi::Env env, int threads) : PromiseWorker(env), threads_(threads) {}
 
  private:
-  void run(Job& job) override { bytes_per_second_ = read_bandwidth(threads_, job); }
-  Napi::Value result(Napi::Env env) override { return Napi::Number::New(env, bytes_per_second_); }
+  void run(Job& job) override { limits_ = measure_machine(threads_, job); }
+  Napi::Value result(Napi::Env env) override {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("readBytes", limits_.read_bytes);
+    object.Set("copyBytes", limits_.copy_bytes);
+    object.Set("int8Operations", limits_.int8_operations);
+    object.Set("f32Operations", limits_.f32_operations);
+    return object;
+  }
 
   const int threads_;
-  double bytes_per_second_ = 0;
+  MachineLimits limits_ = {};
 };
 
 }  // namespace
 
-Napi::Value js_read_bandwidth(const Napi::CallbackInfo& info) {
+Napi::Value js_measure_machine(const Napi::CallbackInfo& info) {
   return PromiseWorker::start(
-      new BandwidthWorker(info.Env(), static_cast<int>(integer_arg(info[0]))));
+      new MachineWorker(info.Env(), static_cast<int>(integer_arg(info[0]))));
 }
 
 Napi::Value js_load_model(const Napi::CallbackInfo& info) {

@@ -3,19 +3,19 @@ import { argumentError } from "../errors.js";
 import { engineNames } from "../run/engine.js";
 import { cacheOf, engineOf, engineOptions } from "./engine-option.js";
 import { formatBytes, printJson, printLine, printTable } from "./print.js";
-import { callOptions, defineCommand, integerOption } from "./shared.js";
+import { callOptions, defineCommand, integerOption, type CommandContext } from "./shared.js";
 
 const forms = ["md", "json", "jsonl", "csv", "sql"];
 
 export const benchCommand = defineCommand(
-  "bench <models..>",
+  "bench [models..]",
   "tokens per second, in the way of llama-bench",
   (yargs) =>
     yargs
       .positional("models", {
         type: "string",
         array: true,
-        demandOption: true,
+        default: [] as string[],
         describe: "GGUF files",
       })
       .options({
@@ -61,12 +61,24 @@ export const benchCommand = defineCommand(
           describe: `what computes, several in turn: ${engineNames.join(",")}`,
         },
         "cache-type": engineOptions["cache-type"],
+        machine: {
+          type: "boolean",
+          default: false,
+          describe: "what the machine can do at most, on one thread and on all",
+        },
       })
       .example("$0 bench model-*.gguf", "pp512 and tg128 of each")
       .example("$0 bench model.gguf --engine native,llama.cpp", "both engines, run by run in turn")
+      .example("$0 bench --machine", "the limits that the shares are of")
       .example("$0 bench model.gguf -p 0 -n 256 -o csv", "for a spreadsheet"),
   async (argv, context) => {
     const form = argv.output;
+    if (argv.machine) {
+      await printMachine(context);
+      return;
+    }
+    if (argv.models.length === 0)
+      throw argumentError("models", "a GGUF file, or --machine", "none");
     if (!forms.includes(form)) throw argumentError("--output", forms.join(", "), form);
     const { bench } = await import("../run/bench.js");
     const { benchFormats, benchRows } = await import("../run/bench-format.js");
@@ -105,17 +117,14 @@ function printReports(reports: readonly BenchReport[]): void {
   printTable(
     ["model", "size", "engine", "test", "t/s", "read/s", "limit"],
     reports.flatMap(({ results, ...report }) =>
-      results.map(({ kind, engine, name, tokensPerSecond, deviation, bytesPerSecond }) => [
+      results.map(({ engine, name, tokensPerSecond, deviation, ...result }) => [
         report.model,
         formatBytes(report.weightBytes),
         engine,
         name,
         `${tokensPerSecond.toFixed(2)} ± ${deviation.toFixed(2)}`,
-        `${formatBytes(bytesPerSecond)}/s`,
-        // A prompt is not limited by memory.
-        kind === "tg"
-          ? `${((100 * bytesPerSecond) / report.memoryBytesPerSecond).toFixed(0)} %`
-          : "",
+        `${formatBytes(result.bytesPerSecond)}/s`,
+        `${((100 * tokensPerSecond) / result.limitTokensPerSecond).toFixed(0)} %`,
       ]),
     ),
     { align: ["left", right, "left", right, right, right, right] },
@@ -126,8 +135,13 @@ function printReports(reports: readonly BenchReport[]): void {
 
 /** What the table has no room for. */
 function printNotes({ path, threads, isa, results, ...report }: BenchReport): void {
-  const memory = `${formatBytes(report.memoryBytesPerSecond)}/s from memory, the limit of tg`;
-  printLine(`${path}: ${threads} threads, ${isa}, ${memory}`);
+  const { readBytes, int8Operations, f32Operations } = report.limits;
+  const limits = [
+    `${formatBytes(readBytes)}/s from memory`,
+    `${giga(int8Operations)} of int8`,
+    `${giga(f32Operations)} of F32`,
+  ];
+  printLine(`${path}: ${threads} threads, ${isa}; limits: ${limits.join(", ")}`);
   for (const [engine, seconds] of Object.entries(report.loadSeconds)) {
     const first = results.find((result) => result.engine === engine && result.kind === "pp");
     const wait = first?.firstTokenSeconds;
@@ -137,4 +151,36 @@ function printNotes({ path, threads, isa, results, ...report }: BenchReport): vo
         : `, first token behind ${first?.name ?? ""} after ${wait.toFixed(3)} s`;
     printLine(`${engine}: loaded in ${seconds.toFixed(2)} s${waited}`);
   }
+}
+
+/** The limits on one thread and on all. */
+async function printMachine(context: CommandContext): Promise<void> {
+  const { machineLimits } = await import("../run/machine-limits.js");
+  const { devices } = await import("../run/devices.js");
+  const all = callOptions(context);
+  const limits = [await machineLimits({ ...all, threads: 1 })];
+  const whole = await machineLimits(all);
+  if (whole.threads > 1) limits.push(whole);
+  const [device] = await devices();
+  if (context.json) {
+    printJson({ name: device?.name, isa: device?.isa, limits });
+    return;
+  }
+  printTable(
+    ["threads", "read/s", "copy/s", "int8", "F32"],
+    limits.map(({ threads, readBytes, copyBytes, int8Operations, f32Operations }) => [
+      String(threads),
+      `${formatBytes(readBytes)}/s`,
+      `${formatBytes(copyBytes)}/s`,
+      giga(int8Operations),
+      giga(f32Operations),
+    ]),
+    { align: ["right", "right", "right", "right", "right"] },
+  );
+  printLine();
+  printLine(`${device?.name}, ${device?.isa}; an operation is a multiplication or an addition`);
+}
+
+function giga(operations: number): string {
+  return `${(operations / 1e9).toFixed(0)} Gop/s`;
 }

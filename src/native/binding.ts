@@ -65,6 +65,14 @@ export interface NativeErrorStats {
   readonly sumSquares: number;
 }
 
+/** A second, all threads together. */
+export interface NativeMachineLimits {
+  readonly readBytes: number;
+  readonly copyBytes: number;
+  readonly int8Operations: number;
+  readonly f32Operations: number;
+}
+
 export interface NativeMachine {
   /** The instruction sets that this machine runs and the addon has, best first; `generic` is always last. */
   readonly isas: readonly string[];
@@ -166,8 +174,8 @@ export interface Addon {
   compareStream(options: StreamOptions): NativeJob<NativeErrorStats[]>;
   /** Maps the files; reads nothing yet. */
   loadModel(options: NativeModelOptions): NativeModel;
-  /** Bytes per second that so many threads read from memory; takes about a second. */
-  readBandwidth(threads: number): NativeJob<number>;
+  /** What so many threads can do at most; takes some seconds. */
+  measureMachine(threads: number): NativeJob<NativeMachineLimits>;
   /** f32 to blocks; `isa` names a kernel other than the one in use. For tests and small data. */
   quantizeRows(format: number, values: Float32Array, isa?: string): Uint8Array;
   /** The same for rows of as many values as there are importances (finite, at least 0). */

@@ -18,7 +18,10 @@ export interface BenchRow {
   readonly avg_ts: number;
   readonly stddev_ts: number;
   readonly bytes_per_second: number;
+  readonly limit_ts: number;
   readonly memory_bytes_per_second: number;
+  readonly int8_operations_per_second: number;
+  readonly f32_operations_per_second: number;
   readonly load_seconds: number;
   readonly first_token_seconds: number | "";
   readonly logits_hash: string;
@@ -47,7 +50,10 @@ export function benchRows(reports: readonly BenchReport[]): readonly BenchRow[] 
         avg_ts: result.tokensPerSecond,
         stddev_ts: result.deviation,
         bytes_per_second: result.bytesPerSecond,
-        memory_bytes_per_second: report.memoryBytesPerSecond,
+        limit_ts: result.limitTokensPerSecond,
+        memory_bytes_per_second: report.limits.readBytes,
+        int8_operations_per_second: report.limits.int8Operations,
+        f32_operations_per_second: report.limits.f32Operations,
         load_seconds: report.loadSeconds[result.engine] ?? 0,
         first_token_seconds: result.firstTokenSeconds ?? "",
         logits_hash: result.logitsHash ?? "",

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { argumentError } from "../errors.js";
-import { settleNative, threadCount } from "../native/call.js";
-import { loadAddon, machine } from "../native/load.js";
+import { machine } from "../native/load.js";
 import type { ModelInfo, TensorInfo } from "../sources/model-info.js";
 import { engineNames, type EngineContext, type EngineName, type RunOptions } from "./engine.js";
+import { benchWork, leastSeconds } from "./bench-limit.js";
+import { machineLimits, type MachineLimits } from "./machine-limits.js";
 import { modelDescription } from "./model-description.js";
 import { abortable, openModel, type RunningModel } from "./with-model.js";
 
@@ -39,6 +40,8 @@ export interface BenchResult extends BenchTest {
    * once for every batch, which is counted here as one.
    */
   readonly bytesPerSecond: number;
+  /** What the machine allows at most, by the weights that are read and the products with them; attention not counted. */
+  readonly limitTokensPerSecond: number;
   /** Of a prompt: the median of the seconds until the first token behind it was there. */
   readonly firstTokenSeconds?: number;
   /** sha256 (its first 16 digits) of the logits after the last repetition: the work was done. Native engine only. */
@@ -52,8 +55,8 @@ export interface BenchReport {
   readonly threads: number;
   /** Instruction set of the native engine. */
   readonly isa: string;
-  /** Bytes per second that these threads read from memory, measured before the tests: the limit of tg. */
-  readonly memoryBytesPerSecond: number;
+  /** Of the machine, measured before the tests. */
+  readonly limits: MachineLimits;
   /** Bytes of the tensors. */
   readonly weightBytes: number;
   readonly parameters: number;
@@ -75,22 +78,18 @@ export const defaultTests: readonly BenchTest[] = [
 export async function bench(path: string, options: BenchOptions = {}): Promise<BenchReport> {
   const { tests = defaultTests, repetitions = 5, engines = engineNames.slice(0, 1) } = options;
   checkOptions(tests, repetitions, engines);
-  const threads = threadCount(options.threads);
-  const memoryBytesPerSecond = await settleNative(
-    loadAddon().readBandwidth(threads),
-    options.signal,
-  );
+  const limits = await machineLimits(options);
   const running: RunningModel[] = [];
   try {
     for (const engine of engines) running.push(await openModel(path, { ...options, engine }));
     const [{ info }] = running as [RunningModel];
-    const results = await runTests(running, tests, repetitions, options);
+    const results = await runTests(running, tests, repetitions, limits, options);
     return {
       path,
       model: modelDescription(info),
-      threads,
+      threads: limits.threads,
       isa: machine().isa,
-      memoryBytesPerSecond,
+      limits,
       weightBytes: info.tensors.reduce((sum, { bytes }) => sum + bytes, 0),
       parameters: info.tensors.reduce((sum, tensor) => sum + values(tensor), 0),
       loadSeconds: Object.fromEntries(running.map((each) => [each.engine, each.loadSeconds])),
@@ -141,6 +140,7 @@ async function runTests(
   models: readonly RunningModel[],
   tests: readonly BenchTest[],
   repetitions: number,
+  limits: MachineLimits,
   { signal, onProgress }: Pick<RunOptions, "signal" | "onProgress">,
 ): Promise<readonly BenchResult[]> {
   // A token for the first that is written, and one for the logits that are hashed.
@@ -168,7 +168,7 @@ async function runTests(
     }
     for (const [lane, its] of runs) {
       const hash = await abortable(hashLogits(lane), signal);
-      results.push(summarize(lane.running, test, name, its, hash));
+      results.push(summarize(lane.running, test, name, its, limits, hash));
     }
   }
   onProgress?.({ phase: "bench", done, total, unit: "tests" });
@@ -221,19 +221,12 @@ function embedding({ tensors }: ModelInfo): TensorInfo | undefined {
   return tensors.find(({ name }) => name === "token_embd.weight");
 }
 
-/** Bytes of weights that a run of the test has to read at least. */
-function bytesRead(info: ModelInfo, { kind, tokens }: BenchTest): number {
-  const tied = !info.tensors.some(({ name }) => name === "output.weight");
-  const all = info.tensors.reduce((sum, { bytes }) => sum + bytes, 0);
-  const once = tied ? all : all - (embedding(info)?.bytes ?? 0);
-  return kind === "pp" ? once : once * tokens;
-}
-
 function summarize(
   { info, engine }: RunningModel,
   test: BenchTest,
   name: string,
   runs: readonly Run[],
+  limits: MachineLimits,
   logitsHash: string | undefined,
 ): BenchResult {
   const seconds = runs.map((run) => run.seconds);
@@ -242,11 +235,13 @@ function summarize(
   const squares = rates.map((rate) => (rate - mean) ** 2);
   const deviation =
     rates.length > 1 ? Math.sqrt(average(squares) * (rates.length / (rates.length - 1))) : 0;
-  const bytes = bytesRead(info, test);
-  const bytesPerSecond = average(seconds.map((each) => bytes / each));
+  const work = benchWork(info, test);
+  const bytesPerSecond = average(seconds.map((each) => work.bytes / each));
+  const limitTokensPerSecond = test.tokens / leastSeconds(work, limits);
   const first = runs.flatMap(({ firstTokenSeconds: its }) => (its === undefined ? [] : [its]));
   return {
     ...{ engine, ...test, name, seconds, tokensPerSecond: mean, deviation, bytesPerSecond },
+    limitTokensPerSecond,
     ...(first.length > 0 && { firstTokenSeconds: median(first) }),
     ...(logitsHash !== undefined && { logitsHash }),
   };

@@ -28,7 +28,8 @@ describe("bench", () => {
     expect(report).toMatchObject({ path: q8, threads: 1, parameters: 8_392_960 });
     expect(report.model).toMatch(/^llama 8\.\d+M Q8_0$/);
     expect(report.isa).toMatch(/^[a-z0-9_+-]+$/i);
-    expect(report.memoryBytesPerSecond).toBeGreaterThan(1e8);
+    expect(report.limits.readBytes).toBeGreaterThan(1e8);
+    expect(report.limits.int8Operations).toBeGreaterThan(report.limits.f32Operations / 8);
     expect(Object.keys(report.loadSeconds)).toEqual(["native"]);
     expect(report.results.map(({ name, engine }) => `${name} ${engine}`)).toEqual([
       "pp16 native",
@@ -136,10 +137,20 @@ describe("nibble bench", () => {
     expect(table).toHaveLength(2 + 2 * 2 * 2);
     for (const line of table) expect(line.length).toBeLessThanOrEqual(100);
     expect(table[0]).toMatch(/model .* size .* engine .* test .* t\/s .* read\/s .* limit/);
-    expect(table[2]).toMatch(/ native +\| +pp16 @ d8 \| +\d+\.\d\d ± 0\.00 \| .*\/s \| +\|$/);
+    expect(table[2]).toMatch(/ native +\| +pp16 @ d8 \| +\d+\.\d\d ± 0\.00 \| .*\/s \| +\d+ % \|$/);
     expect(table[5]).toMatch(/ llama\.cpp \| +tg4 @ d8 \| .*\/s \| +\d+ % \|$/);
-    expect(stdout).toMatch(/Q4_0\.gguf: 1 threads?, \S+, .*\/s from memory/);
+    expect(stdout).toMatch(
+      /Q4_0\.gguf: 1 threads?, \S+; limits: .*\/s from memory, \d+ Gop\/s of int8, \d+ Gop\/s of F32/,
+    );
     expect(stdout).toMatch(/native: loaded in .*, first token behind pp16 @ d8 after \d\.\d{3} s/);
+  });
+
+  it("measures the machine, without a model", async () => {
+    const { stdout, status } = await runCli("bench", "--machine", "--threads", "1", "--json");
+    expect(status).toBe(0);
+    const { limits } = JSON.parse(stdout) as { limits: Record<string, number>[] };
+    expect(limits.map(({ threads }) => threads)).toEqual([1]);
+    for (const value of Object.values(limits[0] ?? {})) expect(value).toBeGreaterThan(0);
   });
 
   it.each(["md", "json", "jsonl", "csv", "sql"])("prints %s", async (form) => {

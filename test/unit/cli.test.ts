@@ -41,7 +41,7 @@ const wrong: readonly (readonly [string, RegExp])[] = [
   ["generate m -p x --cache-type Q4_0", /--cache-type: expected F16 or Q8_0, got "Q4_0"/],
   ["generate m -p x -n 0", /--n-predict: expected a positive integer, got 0/],
   ["generate m -p x --temp 1 --temp 2", /--temp: it is given 2 times/],
-  ["bench", /not enough non-option arguments: got 0, need at least 1 .*nibble bench --help/],
+  ["bench", /models: expected a GGUF file, or --machine, got "?none/],
   ["bench m --engine native,cuda", /--engine: expected native or llama\.cpp, got "cuda"/],
   ["bench m -d half", /--n-depth: expected an integer from 0, got NaN/],
   ["chat", /not enough non-option arguments: got 0, need at least 1 .*nibble chat --help/],
