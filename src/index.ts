@@ -22,6 +22,7 @@ export type { PlanOptions } from "./plan/plan.js";
 export { recipes } from "./plan/recipes.js";
 export type { Recipe, RecipeName } from "./plan/recipes.js";
 export type { TensorTypeOverride } from "./plan/overrides.js";
+export type { ImportanceCoverage, ImportanceGap } from "./plan/importance-coverage.js";
 export type { PlannedTensor, QuantizePlan } from "./plan/types.js";
 
 export { diffModels } from "./quantize/diff-models.js";
@@ -36,6 +37,7 @@ export { splitModel } from "./quantize/split-model.js";
 export type { SplitOptions, SplitPart, SplitReport } from "./quantize/split-model.js";
 export { quantize, quantizeMethods } from "./quantize/quantize.js";
 export type {
+  QuantizedPart,
   QuantizedTensor,
   QuantizeMethod,
   QuantizeOptions,

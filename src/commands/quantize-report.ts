@@ -1,5 +1,5 @@
 import type { QuantizePlan } from "../plan/types.js";
-import type { QuantizedTensor, QuantizeReport } from "../quantize/quantize.js";
+import type { QuantizedPart, QuantizedTensor, QuantizeReport } from "../quantize/quantize.js";
 import {
   formatBytes,
   formatDuration,
@@ -12,7 +12,7 @@ import {
 
 /** The plan of `--dry-run`: a row per tensor, then the size of the file to the byte. */
 export async function printPlan(plan: QuantizePlan, output: string): Promise<void> {
-  const { layoutGguf } = await import("../quantize/layout.js");
+  const { outputParts } = await import("../quantize/output-parts.js");
   const { summarizePlan } = await import("../plan/summary.js");
   printTable(
     ["tensor", "shape", "from", "to", "bytes", "reason"],
@@ -28,16 +28,24 @@ export async function printPlan(plan: QuantizePlan, output: string): Promise<voi
   );
   printLine();
   for (const warning of plan.warnings) printWarning(warning);
-  const tensors = plan.tensors.map(({ name, to, shape, bytes }) => ({
-    name,
-    type: to,
-    shape,
-    bytes,
+  const parts = outputParts(plan, output).map(({ path, tensors, layout }) => ({
+    ...{ path, tensors: tensors.length, bytes: layout.totalBytes },
   }));
-  const { totalBytes } = layoutGguf(plan.metadata, tensors);
+  const totalBytes = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (parts.length > 1) printParts(parts);
   const size = `${formatNumber(totalBytes)} bytes (${formatBytes(totalBytes)})`;
   const bits = summarizePlan(plan).bitsPerWeight.toFixed(2);
-  printLine(`${output} would have ${size}, ${bits} bits per weight. Nothing was written.`);
+  const what = parts.length > 1 ? `${parts.length} files` : output;
+  printLine(`${what} would have ${size}, ${bits} bits per weight. Nothing was written.`);
+}
+
+function printParts(parts: readonly QuantizedPart[]): void {
+  printTable(
+    ["file", "tensors", "bytes"],
+    parts.map(({ path, tensors, bytes }) => [path, formatNumber(tensors), formatNumber(bytes)]),
+    { align: ["left", "right", "right"] },
+  );
+  printLine();
 }
 
 /** Tensors that are listed as the worst. */
@@ -45,9 +53,12 @@ const shownTensors = 5;
 
 /** What was written, how fast, and which tensors are farthest from their source. */
 export function printQuantizeReport(report: QuantizeReport): void {
-  const { output, recipe, bytes, sourceBytes, bitsPerWeight, seconds, threads, isa } = report;
+  const { output, parts, recipe, bytes, sourceBytes, bitsPerWeight, seconds, threads, isa } =
+    report;
   const shrunk = `${formatBytes(sourceBytes)} -> ${formatBytes(bytes)}`;
-  printLine(`${output}: ${recipe}, ${shrunk}, ${bitsPerWeight.toFixed(2)} bits per weight`);
+  if (parts !== undefined) printParts(parts);
+  const what = parts === undefined ? output : `${parts.length} files`;
+  printLine(`${what}: ${recipe}, ${shrunk}, ${bitsPerWeight.toFixed(2)} bits per weight`);
   const speed = seconds > 0 ? `, ${formatRate(sourceBytes / seconds)} of source` : "";
   const machine = `${threads} ${threads === 1 ? "thread" : "threads"}, ${isa}`;
   const resumed = report.resumedTensors > 0 ? `, ${report.resumedTensors} tensors resumed` : "";

@@ -51,6 +51,23 @@ const typeOptions = {
     default: false,
     describe: "quantize what is quantized already (worse than from the original)",
   },
+  "keep-split": {
+    type: "boolean",
+    default: false,
+    describe: "write as many files as a split GGUF has, with the same tensors in each",
+  },
+  "prune-layers": {
+    type: "string",
+    requiresArg: true,
+    describe: "leave out these layers and number the others anew: 3,5-7 (counted from 0)",
+  },
+  "override-kv": {
+    type: "string",
+    array: true,
+    requiresArg: true,
+    describe:
+      "KEY=TYPE:VALUE, TYPE one of int, float, bool, str: metadata in the output (repeatable)",
+  },
   method: {
     type: "string",
     default: "reference",
@@ -66,7 +83,10 @@ export const quantizeCommand = defineCommand(
     modelAndOutput(yargs, "a Hugging Face directory, or a GGUF file")
       .options({ ...typeOptions, ...writeOptions })
       .example("$0 quantize ./my-model --type Q4_K_M", "writes my-model-Q4_K_M.gguf")
-      .example("$0 quantize model-F16.gguf --type Q3_K_M --imatrix imatrix.gguf", "with care"),
+      .example("$0 quantize model-F16.gguf --type Q3_K_M --imatrix imatrix.gguf", "with care")
+      .example("$0 quantize m-00001-of-00003.gguf q4 --type Q4_0 --keep-split", "q4-00001-of-...")
+      .example("$0 quantize m.gguf --type Q4_K_M --prune-layers 20-23", "without four layers")
+      .example("$0 quantize m.gguf --type Q8_0 --override-kv general.name=str:Mine", "a new name"),
   async (argv, context) =>
     writeModel(argv, context, await planOptions(argv), await methodOf(argv.method)),
 );
@@ -76,8 +96,10 @@ type TypeArguments = ArgumentsCamelCase<InferredOptionTypes<typeof typeOptions>>
 async function planOptions(argv: TypeArguments): Promise<PlanSourceOptions> {
   const { findRecipe, recipes } = await import("../plan/recipes.js");
   const { parseOverride } = await import("../plan/overrides.js");
+  const { parseLayers } = await import("../plan/prune-layers.js");
+  const { parseKvOverride } = await import("../plan/metadata-overrides.js");
   const { type, tensorType = [], outputTensorType, tokenEmbeddingType } = argv;
-  const { leaveOutputTensor, pure, allowRequantize } = argv;
+  const { leaveOutputTensor, pure, allowRequantize, pruneLayers, overrideKv = [] } = argv;
   if (type === undefined) {
     const expected = `one of ${recipes.map(({ name }) => name).join(", ")}`;
     const details = { option: "--type", expected };
@@ -90,7 +112,9 @@ async function planOptions(argv: TypeArguments): Promise<PlanSourceOptions> {
     ...(tokenEmbeddingType !== undefined && { tokenEmbeddingType }),
     ...{ leaveOutputTensor, pure, allowRequantize },
     ...{ imatrix: argv.imatrix, includeWeights: argv.includeWeights },
-    excludeWeights: argv.excludeWeights,
+    ...{ excludeWeights: argv.excludeWeights, keepSplit: argv.keepSplit },
+    ...(pruneLayers !== undefined && { pruneLayers: parseLayers("--prune-layers", pruneLayers) }),
+    overrideKv: overrideKv.map(parseKvOverride),
   };
 }
 

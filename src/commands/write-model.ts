@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Argv } from "yargs";
 import type { PlanSourceOptions } from "../plan/plan-source.js";
+import type { QuantizePlan } from "../plan/types.js";
 import type { QuantizeMethod } from "../quantize/quantize.js";
 import { defaultOutput } from "./output-name.js";
 import { printJson, printNote, printWarning } from "./print.js";
@@ -70,15 +71,22 @@ export async function writeModel(
   const { overwrite, resume, verify } = argv;
   const { quantize } = await import("../quantize/quantize.js");
   const options = { ...callOptions(context), output, overwrite, resume, verify, method };
-  const report = await quantize(plan, options).catch((error: unknown) => {
-    hintAtResume(context, output);
+  const report = await quantize(plan, options).catch(async (error: unknown) => {
+    await hintAtResume(context, plan, output);
     throw error;
   });
   if (context.json) printJson(report);
   else printQuantizeReport(report);
 }
 
-function hintAtResume({ signal, json }: CommandContext, output: string): void {
-  if (!signal.aborted || json || !existsSync(`${output}.partial`)) return;
-  printNote(`${output}.partial is kept: the same command with --resume goes on with it`);
+async function hintAtResume(
+  { signal, json }: CommandContext,
+  plan: QuantizePlan,
+  output: string,
+): Promise<void> {
+  if (!signal.aborted || json) return;
+  const { outputParts } = await import("../quantize/output-parts.js");
+  const [first] = outputParts(plan, output);
+  if (first === undefined || !existsSync(`${first.path}.partial`)) return;
+  printNote(`${first.path}.partial is kept: the same command with --resume goes on with it`);
 }

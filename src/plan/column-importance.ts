@@ -59,13 +59,18 @@ export function importanceMetadata(
 ): readonly MetadataEntry[] {
   const [dataset] = datasets;
   return [
-    ...(file === undefined ? [] : [text("file", file)]),
-    ...(dataset === undefined ? [] : [text("dataset", dataset.replace(/^.*[/\\]/, ""))]),
+    ...(file === undefined ? [] : [text("file", nameOf(file))]),
+    ...(dataset === undefined ? [] : [text("dataset", nameOf(dataset))]),
     { key: "quantize.imatrix.entries_count", type: "u32", value: entries },
     ...(chunks > 0
       ? [{ key: "quantize.imatrix.chunks_count", type: "u32" as const, value: chunks }]
       : []),
   ];
+}
+
+/** A path's last part, whatever system it is of. */
+function nameOf(path: string): string {
+  return path.replace(/^.*[/\\]/s, "");
 }
 
 function text(key: string, value: string): MetadataEntry {

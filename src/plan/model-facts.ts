@@ -26,8 +26,13 @@ const layersOf70B = new Map([
   ["jais2", 68],
 ]);
 
+/** `general.architecture`, empty where it is absent. */
+export function architectureOf(metadata: readonly MetadataEntry[]): string {
+  return textOf(metadata, "general.architecture");
+}
+
 export function modelFacts({ metadata, tensors }: ModelInfo): ModelFacts {
-  const architecture = textOf(metadata, "general.architecture");
+  const architecture = architectureOf(metadata);
   const number = (key: string): number | undefined => numberOf(metadata, `${architecture}.${key}`);
   const experts = number("expert_count") ?? 0;
   const layers = number("block_count") ?? layersBySight(tensors);
@@ -55,7 +60,8 @@ function is70B(
   return architecture !== "llama" || (sharesHeads && experts !== 8);
 }
 
-function layersBySight(tensors: readonly TensorInfo[]): number {
+/** One more than the highest number of a layer in the tensors' names. */
+export function layersBySight(tensors: readonly TensorInfo[]): number {
   return tensors.reduce((most, { name }) => Math.max(most, layerOf(name) + 1), 0);
 }
 

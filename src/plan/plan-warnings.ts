@@ -1,7 +1,6 @@
-import type { ImportanceMatrix } from "../imatrix/types.js";
 import type { TensorInfo } from "../sources/model-info.js";
 import { isQuantized, type Choice, type ChoiceContext, type Decider } from "./choose-type.js";
-import { selectEntries, type ImportanceSelection } from "./column-importance.js";
+import type { ImportanceCoverage } from "./importance-coverage.js";
 
 /** A tensor and what it becomes. */
 export interface Decided {
@@ -22,25 +21,14 @@ export function planWarnings(
 }
 
 /** What an importance matrix says nothing of, among the tensors that are quantized. */
-export function importanceWarnings(
-  decided: readonly Decided[],
-  importance: ReadonlyMap<string, Float32Array>,
-  {
-    imatrix,
-    ...selection
-  }: ImportanceSelection & { readonly imatrix?: ImportanceMatrix | undefined },
-): readonly string[] {
-  if (imatrix === undefined) return [];
-  const quantized = decided.filter(
-    ({ tensor, choice }) => tensor.type !== choice.to && isQuantized(choice.to),
-  );
-  const missing = quantized.filter(({ tensor }) => !importance.has(tensor.name));
-  const unseen = [...selectEntries(imatrix, selection).values()]
-    .filter(({ name }) => importance.has(name))
-    .flatMap(({ counts }) => [...counts])
-    .filter((count) => count === 0).length;
+export function importanceWarnings(coverage: ImportanceCoverage | undefined): readonly string[] {
+  if (coverage === undefined) return [];
+  const { uncovered, gaps } = coverage;
+  const unseen = gaps.reduce((sum, { experts }) => sum + experts, 0);
   return [
-    ...(missing.length > 0 ? [`no importance of ${counted(missing)}: quantized without`] : []),
+    ...(uncovered.length > 0
+      ? [`no importance of ${countedNames(uncovered)}: quantized without`]
+      : []),
     ...(unseen > 0
       ? [`${unseen} experts saw no row of the text: their columns all count the same`]
       : []),
@@ -105,7 +93,11 @@ function groupBy<K>(decided: readonly Decided[], key: (one: Decided) => K): Map<
 }
 
 function counted(members: readonly Decided[]): string {
-  const names = members.slice(0, 3).map(({ tensor }) => tensor.name);
-  if (members.length > names.length) names.push("...");
-  return `${members.length} tensor${members.length === 1 ? "" : "s"} (${names.join(", ")})`;
+  return countedNames(members.map(({ tensor }) => tensor.name));
+}
+
+function countedNames(all: readonly string[]): string {
+  const names = all.slice(0, 3);
+  if (all.length > names.length) names.push("...");
+  return `${all.length} tensor${all.length === 1 ? "" : "s"} (${names.join(", ")})`;
 }

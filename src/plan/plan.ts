@@ -2,7 +2,6 @@ import { NibbleError } from "../errors.js";
 import { bytesOf, format, type FormatName } from "../formats.js";
 import type { ImportanceMatrix } from "../imatrix/types.js";
 import type { MetadataEntry, ModelInfo, TensorInfo } from "../sources/model-info.js";
-import { splitKeys } from "../sources/split-gguf.js";
 import { chooseTypes, isQuantized, type Choice, type ChoiceContext } from "./choose-type.js";
 import {
   columnImportance,
@@ -11,9 +10,13 @@ import {
   type ImportanceSelection,
 } from "./column-importance.js";
 import { missingImportanceError, needsImportance } from "./importance.js";
-import { modelFacts } from "./model-facts.js";
+import { importanceCoverage, type ImportanceCoverage } from "./importance-coverage.js";
+import { checkBlockCount, checkOverrides } from "./metadata-overrides.js";
+import { architectureOf, layersBySight, modelFacts, type ModelFacts } from "./model-facts.js";
+import { outputMetadata, overridden } from "./output-metadata.js";
 import { compileOverrides, findType, type TensorTypeOverride } from "./overrides.js";
 import { importanceWarnings, planWarnings, type Decided } from "./plan-warnings.js";
+import { pruneLayers, type Pruned } from "./prune-layers.js";
 import { findRecipe, type Recipe, type RecipeName } from "./recipes.js";
 import { layerOf } from "./roles.js";
 import type { PlannedTensor, QuantizePlan } from "./types.js";
@@ -38,7 +41,28 @@ export interface PlanOptions extends ImportanceSelection {
   readonly imatrix?: ImportanceMatrix | undefined;
   /** What the output's metadata call the file of the matrix: a name, no path. */
   readonly imatrixName?: string | undefined;
-  /** Plans as if there were an importance matrix, or none; by default as there is. */
+  /**
+   * The output has as many files as a split source, with the same tensors in each; a source that is one file stays one.
+   * The tensors keep the source's order, which also decides what recipes count, as in llama-quantize.
+   */
+  readonly keepSplit?: boolean | undefined;
+  /**
+   * Numbers of layers to leave out, counted from 0; the others are numbered anew. Recipes count as llama-quantize does: the
+   * model's layers (of which an eighth gets more bits) are those of the source, tensors and the layers' numbers those that
+   * are left, and what is asked of the first layer's heads is asked of the source's. Entries of `imatrix` and the texts that
+   * select them have the source's numbers, `tensorTypes` the new ones.
+   */
+  readonly pruneLayers?: readonly number[] | undefined;
+  /**
+   * Metadata in place of the source's. As in llama-quantize the choice of types reads them too: other numbers of experts or
+   * heads give other types. What the tensors decide (alignment, split, number of layers) cannot be set otherwise.
+   */
+  readonly overrideKv?: readonly MetadataEntry[] | undefined;
+}
+
+/** What the choice of types alone can be asked. */
+export interface DecideOptions extends PlanOptions {
+  /** Decides as if there were an importance matrix, or none; by default as there is. */
   readonly hasImportance?: boolean | undefined;
 }
 
@@ -46,48 +70,96 @@ export interface PlanOptions extends ImportanceSelection {
  * Decides the type of every tensor and the metadata of the output, from headers alone. The decisions and the order
  * are those of llama-quantize, for any architecture.
  *
- * @throws NibbleError ERR_ARGUMENT for an unknown recipe or type or an invalid pattern; ERR_PLAN where the recipe does
- * not fit a tensor, needs an importance matrix that is not given, is given that of another model, or would requantize
- * without leave; ERR_UNSUPPORTED for a conversion from or to a type that Nibble only copies.
+ * @throws NibbleError ERR_ARGUMENT for an unknown recipe or type, an invalid pattern, and metadata that cannot be set;
+ * ERR_PLAN where the recipe does not fit a tensor, needs an importance matrix that is not given, is given that of another
+ * model, would requantize without leave, or layers are pruned that are not there; ERR_UNSUPPORTED for a conversion from or
+ * to a type that Nibble only copies.
  */
 export function makePlan(source: ModelInfo, options: PlanOptions): QuantizePlan {
-  const context = choiceContext(source, options);
+  const edited = editSource(source, options);
+  const context = choiceContext(edited, options);
   const { recipe } = context;
-  const decided = decide(source.tensors, context);
-  const importance = planImportance(decided, options);
-  if (options.hasImportance !== true) checkImportance(decided, recipe, importance);
+  const decided = decide(edited.model, context, options);
+  const importance = planImportance(decided, edited, options);
+  checkImportance(decided, recipe, importance.columns);
   for (const { tensor, choice } of decided) {
     checkConversion(tensor, choice.to, options.allowRequantize === true);
   }
+  const parts = keepsFiles(edited.model, options) ? tensorsPerFile(decided) : [];
+  const { blockCount } = edited;
   const plan: QuantizePlan = {
-    source,
+    source: edited.model,
     recipe: recipe.name,
     tensors: decided.map(({ tensor, choice }) => plannedTensor(tensor, choice)),
-    metadata: [...outputMetadata(source.metadata, recipe.fileType), ...matrixMetadata(options)],
+    ...(parts.length > 1 && { parts }),
+    metadata: outputMetadata(edited.metadata, recipe.fileType, [
+      ...(options.overrideKv ?? []),
+      ...matrixMetadata(options),
+      ...(blockCount === undefined ? [] : [blockCount]),
+    ]),
+    ...(importance.coverage !== undefined && { importanceCoverage: importance.coverage }),
     warnings: [
       ...planWarnings(decided, context),
-      ...importanceWarnings(decided, importance, options),
+      ...importanceWarnings(importance.coverage),
+      ...edited.warnings,
     ],
   };
   // Not enumerable: a plan that is printed is about tensors, not about their columns.
-  return Object.defineProperty(plan, "importance", { value: importance });
+  return Object.defineProperty(plan, "importance", { value: importance.columns });
 }
 
-/** The importance of the columns of every tensor that is quantized and has an entry. */
+/** A source as far as it goes into the output. */
+interface EditedSource extends Pick<Pruned, "metadata" | "rename" | "warnings"> {
+  /** With the tensors that are left, under their new names. */
+  readonly model: ModelInfo;
+  readonly facts: ModelFacts;
+  readonly blockCount?: MetadataEntry;
+}
+
+function editSource(source: ModelInfo, options: PlanOptions): EditedSource {
+  const { overrideKv = [], pruneLayers: layers = [] } = options;
+  checkOverrides(overrideKv);
+  const metadata = overridden(source.metadata, overrideKv);
+  const architecture = architectureOf(metadata);
+  checkBlockCount(overrideKv, architecture, layersBySight(source.tensors));
+  const pruned =
+    layers.length === 0
+      ? { ...source, rename: (name: string) => name, warnings: [] }
+      : pruneLayers(source, architecture, layers);
+  const model = { ...source, tensors: pruned.tensors };
+  return { ...pruned, model, facts: modelFacts({ ...model, metadata }) };
+}
+
+interface PlannedImportance {
+  /** Experts x columns of every tensor that is quantized and has an entry. */
+  readonly columns: ReadonlyMap<string, Float32Array>;
+  readonly coverage?: ImportanceCoverage;
+}
+
 function planImportance(
   decided: readonly Decided[],
+  { rename }: EditedSource,
   options: PlanOptions,
-): ReadonlyMap<string, Float32Array> {
-  const found = new Map<string, Float32Array>();
-  if (options.imatrix === undefined) return found;
-  const entries = selectEntries(options.imatrix, options);
-  for (const { tensor, choice } of decided) {
+): PlannedImportance {
+  const columns = new Map<string, Float32Array>();
+  if (options.imatrix === undefined) return { columns };
+  const selected = selectEntries(options.imatrix, options);
+  const entries = new Map(
+    [...selected].flatMap(([name, entry]) => {
+      const now = rename(name);
+      return now === undefined ? [] : [[now, entry] as const];
+    }),
+  );
+  const quantized = decided.filter(
+    ({ tensor, choice }) => tensor.type !== choice.to && isQuantized(choice.to),
+  );
+  for (const { tensor } of quantized) {
     const entry = entries.get(tensor.name);
-    if (entry === undefined || tensor.type === choice.to || !isQuantized(choice.to)) continue;
-    const importance = columnImportance(tensor, entry);
-    if (importance !== undefined) found.set(tensor.name, importance);
+    const importance = entry && columnImportance(tensor, entry);
+    if (importance !== undefined) columns.set(tensor.name, importance);
   }
-  return found;
+  const names = quantized.map(({ tensor }) => tensor.name);
+  return { columns, coverage: importanceCoverage(names, entries, columns, selected.size) };
 }
 
 function matrixMetadata(options: PlanOptions): readonly MetadataEntry[] {
@@ -101,25 +173,32 @@ function matrixMetadata(options: PlanOptions): readonly MetadataEntry[] {
  *
  * @throws NibbleError as `makePlan` does for its options, and ERR_PLAN where rows fit neither a type nor its fallback.
  */
-export function decideTypes(source: ModelInfo, options: PlanOptions): readonly Decided[] {
-  return decide(source.tensors, choiceContext(source, options));
+export function decideTypes(source: ModelInfo, options: DecideOptions): readonly Decided[] {
+  const edited = editSource(source, options);
+  const context = choiceContext(edited, options);
+  const { hasImportance = context.hasImportance } = options;
+  return decide(edited.model, { ...context, hasImportance }, options);
 }
 
-function decide(tensors: readonly TensorInfo[], context: ChoiceContext): readonly Decided[] {
-  const ordered = [...tensors].sort(byLayerThenName);
+function decide(
+  model: ModelInfo,
+  context: ChoiceContext,
+  options: PlanOptions,
+): readonly Decided[] {
+  const order = keepsFiles(model, options) ? byPlace : byLayerThenName;
+  const ordered = [...model.tensors].sort(order);
   const choices = chooseTypes(ordered, context);
   return ordered.map((tensor, i) => ({ tensor, choice: choices[i] as Choice }));
 }
 
-function choiceContext(source: ModelInfo, options: PlanOptions): ChoiceContext {
+function choiceContext({ model, facts }: EditedSource, options: PlanOptions): ChoiceContext {
   const { outputTensorType, tokenEmbeddingType } = options;
   return {
-    ...modelFacts(source),
+    ...facts,
     recipe: findRecipe(options.recipe),
-    container: source.container,
+    container: model.container,
     hasImportance:
-      options.hasImportance ??
-      (options.imatrix !== undefined && selectEntries(options.imatrix, options).size > 0),
+      options.imatrix !== undefined && selectEntries(options.imatrix, options).size > 0,
     pure: options.pure === true,
     leaveOutputTensor: options.leaveOutputTensor === true,
     outputTensorType: optionalType("--output-tensor-type", outputTensorType),
@@ -136,6 +215,26 @@ function optionalType(option: string, name: string | undefined): FormatName | un
 function byLayerThenName(a: TensorInfo, b: TensorInfo): number {
   const layers = layerOf(a.name) - layerOf(b.name);
   return layers !== 0 ? layers : Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
+}
+
+function keepsFiles({ container, files }: ModelInfo, { keepSplit }: PlanOptions): boolean {
+  return keepSplit === true && container === "gguf" && files.length > 1;
+}
+
+/** The order in the files of a split model. */
+function byPlace({ pieces: [a] }: TensorInfo, { pieces: [b] }: TensorInfo): number {
+  const files = (a?.file ?? 0) - (b?.file ?? 0);
+  return files !== 0 ? files : (a?.offset ?? 0) - (b?.offset ?? 0);
+}
+
+/** Tensors in each file of a split model; of the files but the first, those that lost all their tensors are left out. */
+function tensorsPerFile(decided: readonly Decided[]): readonly number[] {
+  const counts: number[] = [0];
+  for (const { tensor } of decided) {
+    const file = tensor.pieces[0]?.file ?? 0;
+    counts[file] = (counts[file] ?? 0) + 1;
+  }
+  return counts.filter((count, file) => file === 0 || count > 0);
 }
 
 function plannedTensor({ name, shape, type }: TensorInfo, { to, reason }: Choice): PlannedTensor {
@@ -182,18 +281,4 @@ function checkConversion(
       { tensor: name, type: to, reason },
     );
   }
-}
-
-/** The source's entries in their order; what quantizing sets comes last. */
-function outputMetadata(
-  entries: readonly MetadataEntry[],
-  fileType: number | null,
-): readonly MetadataEntry[] {
-  const set: MetadataEntry[] = [{ key: "general.quantization_version", type: "u32", value: 2 }];
-  if (fileType !== null) set.push({ key: "general.file_type", type: "u32", value: fileType });
-  // A split model becomes one file.
-  const gone = new Set([...splitKeys, ...set.map(({ key }) => key)]);
-  // What the source was quantized with is not what this file is.
-  const stays = ({ key }: MetadataEntry) => !gone.has(key) && !key.startsWith("quantize.imatrix.");
-  return [...entries.filter(stays), ...set];
 }

@@ -1,6 +1,6 @@
 import { argumentError } from "../errors.js";
 import { nearestName } from "../plan/nearest-name.js";
-import { ggufHeader } from "../sources/gguf-writer.js";
+import { checkEntries } from "../sources/gguf-writer.js";
 import type { MetadataEntry } from "../sources/model-info.js";
 import { openSource } from "../sources/open.js";
 import { splitKeys } from "../sources/split-gguf.js";
@@ -36,7 +36,7 @@ export async function editMetadata(
 ): Promise<EditMetadataReport> {
   const { output, set = [], remove = [], dryRun = false } = options;
   checkEdits(set, remove);
-  checkValues(set);
+  checkEntries("set", set);
   const model = await openSource(path, { signal: options.signal });
   if (model.container !== "gguf") throw argumentError("model", "a GGUF file", path);
   const own = model.metadata.filter(({ key }) => !splitKeys.has(key));
@@ -77,15 +77,4 @@ function editedMetadata(
 export function missingKey(key: string, keys: readonly string[]): string {
   const nearest = nearestName(key.slice(0, 100), keys);
   return `a key that the model has${nearest === undefined ? "" : ` (did you mean ${nearest}?)`}`;
-}
-
-/** A value that its type cannot hold is the caller's mistake, not a damaged model. */
-function checkValues(set: readonly MetadataEntry[]): void {
-  for (const entry of set) {
-    try {
-      ggufHeader([entry], [], 1);
-    } catch {
-      throw argumentError("set", `values of their types (${entry.type})`, entry.key);
-    }
-  }
 }

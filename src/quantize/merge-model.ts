@@ -4,7 +4,7 @@ import type { ModelInfo } from "../sources/model-info.js";
 import { openSource } from "../sources/open.js";
 import { splitKeys } from "../sources/split-gguf.js";
 import { byteProgress } from "./byte-progress.js";
-import { checkOutputs, layoutOf, writeGguf, type GgufContent } from "./write-gguf.js";
+import { checkOutputs, layoutOf, writeGgufs, type GgufContent } from "./write-gguf.js";
 
 export interface CopyOptions extends LongCallOptions {
   /** Path of the GGUF to write. */
@@ -64,6 +64,6 @@ export async function copyModel(
   await checkOutputs([content.path], model, totalBytes, overwrite);
   const total = content.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
   const onBytes = byteProgress(phase, total, options);
-  await writeGguf(content, model, { overwrite, signal, onBytes });
+  await writeGgufs([content], model, { overwrite, signal, onBytes });
   return totalBytes;
 }

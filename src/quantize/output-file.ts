@@ -2,7 +2,7 @@ import { mkdir, open, rm, stat, statfs, type FileHandle } from "node:fs/promises
 import { dirname } from "node:path";
 import { argumentError, ioError, NibbleError } from "../errors.js";
 import type { NativeInput } from "../native/binding.js";
-import { checkName, giveName } from "../sources/new-file.js";
+import { checkName, giveNames } from "../sources/new-file.js";
 
 /** The names that an output has on its way: nothing stands under `path` before it is whole and verified. */
 export interface OutputNames {
@@ -44,22 +44,28 @@ async function identity(path: string): Promise<string | undefined> {
 }
 
 /**
- * Makes sure that the disk has room for `bytes`, of which a partial output may already hold some.
+ * Makes sure that the disk has room for files of together `bytes`, of which partial outputs may already hold some.
  *
  * @throws NibbleError ERR_IO (ENOSPC) with what is needed and what is there.
  */
-export async function checkFreeSpace(names: OutputNames, bytes: number): Promise<void> {
-  const folder = dirname(names.path);
-  const space = await statfs(folder).catch(() => undefined);
+export async function checkFreeSpace(
+  outputs: readonly OutputNames[],
+  bytes: number,
+): Promise<void> {
+  const { path } = outputs[0] as OutputNames;
+  const space = await statfs(dirname(path)).catch(() => undefined);
   // A file system that does not tell (or tells nonsense) is not a reason to refuse.
   if (space === undefined || space.blocks === 0) return;
-  const held = await stat(names.partial).catch(() => undefined);
-  const free = space.bavail * space.bsize + (held === undefined ? 0 : held.blocks * 512);
+  let free = space.bavail * space.bsize;
+  for (const { partial } of outputs) {
+    const held = await stat(partial).catch(() => undefined);
+    free += (held?.blocks ?? 0) * 512;
+  }
   if (free >= bytes) return;
   throw new NibbleError(
     "ERR_IO",
-    `${names.path}: needs ${bytes} bytes and the disk has ${free} free (ENOSPC); free some space or choose another output`,
-    { path: names.path, errno: "ENOSPC" },
+    `${path}: needs ${bytes} bytes and the disk has ${free} free (ENOSPC); free some space or choose another output`,
+    { path, errno: "ENOSPC" },
   );
 }
 
@@ -89,19 +95,21 @@ export async function openPartial(
   }
 }
 
-/** Syncs the partial output and gives it its name, which no other file loses unless `overwrite`. */
-export async function publish(
-  names: OutputNames,
-  partial: FileHandle,
-  overwrite: boolean,
-): Promise<void> {
-  try {
-    await partial.sync();
-    await giveName(names.partial, names.path, overwrite);
-    await rm(names.journal, { force: true });
-  } catch (error) {
-    throw ioError(error, names.path, "write");
+/**
+ * Syncs partial outputs that are whole, then gives all of them their names, which no other files lose unless `overwrite`.
+ */
+export async function publish(outputs: readonly OutputNames[], overwrite: boolean): Promise<void> {
+  for (const { path, partial } of outputs) {
+    try {
+      // Windows syncs only what can be written.
+      const handle = await open(partial, "r+");
+      await handle.sync().finally(() => handle.close());
+    } catch (error) {
+      throw ioError(error, path, "write");
+    }
   }
+  await giveNames(outputs, overwrite);
+  for (const { journal } of outputs) await rm(journal, { force: true });
 }
 
 /** Removes what a failed run left. */

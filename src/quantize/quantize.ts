@@ -1,16 +1,13 @@
-import type { FileHandle } from "node:fs/promises";
-import { argumentError, ioError } from "../errors.js";
+import { argumentError } from "../errors.js";
 import type { FormatName } from "../formats.js";
-import type { NativeErrorStats, NativeInput, NativeTask } from "../native/binding.js";
-import { callNative, threadCount } from "../native/call.js";
+import type { NativeErrorStats } from "../native/binding.js";
+import { threadCount } from "../native/call.js";
 import { machine } from "../native/load.js";
+import type { ImportanceCoverage } from "../plan/importance-coverage.js";
 import { plan as planSource, type PlanSourceOptions } from "../plan/plan-source.js";
 import { summarizePlan } from "../plan/plan.js";
 import type { PlannedTensor, QuantizePlan } from "../plan/types.js";
 import type { ThreadedCallOptions } from "../progress.js";
-import { readGguf } from "../sources/gguf.js";
-import { fingerprint, Journal } from "./journal.js";
-import { layoutGguf, type Layout } from "./layout.js";
 import {
   checkFreeSpace,
   checkOutput,
@@ -20,15 +17,25 @@ import {
   publish,
   type OutputNames,
 } from "./output-file.js";
+import { outputParts } from "./output-parts.js";
+import {
+  bytesToRead,
+  comparePart,
+  resumable,
+  writePart,
+  type Comparison,
+  type JobContext,
+  type PartJob,
+} from "./quantize-part.js";
 import { nativeTask } from "./tasks.js";
-import { tensorError, tensorFinding, type TensorError } from "./tensor-errors.js";
+import { tensorError, type TensorError } from "./tensor-errors.js";
 
 /** How the values are rounded. `reference` gives the bytes of llama-quantize. */
 export type QuantizeMethod = "reference";
 export const quantizeMethods: readonly QuantizeMethod[] = ["reference"];
 
 export interface WriteOptions extends ThreadedCallOptions {
-  /** Path of the GGUF to write. */
+  /** Path of the GGUF to write; of a split output, its prefix, with or without `.gguf`. */
   readonly output: string;
   /** Replace the output if it exists. Default false. */
   readonly overwrite?: boolean;
@@ -51,11 +58,22 @@ export interface QuantizedTensor extends Partial<TensorError> {
   readonly reason: string;
 }
 
+/** A file of a split output. */
+export interface QuantizedPart {
+  readonly path: string;
+  /** Of the file. */
+  readonly bytes: number;
+  readonly tensors: number;
+}
+
 export interface QuantizeReport {
+  /** The file that was written, the first where there are several. */
   readonly output: string;
+  /** All files, where the output is split. */
+  readonly parts?: readonly QuantizedPart[];
   readonly recipe: string;
   readonly method: QuantizeMethod;
-  /** Bytes of the output file, and of the source's tensors. */
+  /** Bytes of the output's files, and of the source's tensors. */
   readonly bytes: number;
   readonly sourceBytes: number;
   readonly bitsPerWeight: number;
@@ -69,25 +87,24 @@ export interface QuantizeReport {
   readonly verified: boolean;
   readonly overwritten: boolean;
   readonly tensors: readonly QuantizedTensor[];
+  /** What the importance matrix, if there was one, knew of the tensors that were quantized. */
+  readonly importanceCoverage?: ImportanceCoverage;
   readonly warnings: readonly string[];
 }
 
-/** A job with everything decided: what is read, what is written where. */
-interface Job {
+/** A job with everything decided: the files that are written, and what they share. */
+interface Job extends JobContext {
   readonly plan: QuantizePlan;
-  readonly layout: Layout;
-  readonly tasks: readonly NativeTask[];
-  readonly inputs: readonly NativeInput[];
-  readonly names: OutputNames;
+  readonly parts: readonly PartJob[];
   readonly options: WriteOptions;
-  readonly threads: number;
 }
 
 /**
  * Quantizes a model to a GGUF that every llama.cpp loads: source rows are read, quantized and written tile by tile, at
  * constant memory, then the output is read again, compared with the source, synced and given its name.
  *
- * `source` is a Hugging Face directory, a GGUF, or a plan of `plan()`. An abort leaves what `resume` can use; any other
+ * `source` is a Hugging Face directory, a GGUF, or a plan of `plan()`. The files of a split output get their names when all
+ * are whole and verified. An abort leaves what `resume` can use; any other
  * failure leaves nothing.
  *
  * @throws NibbleError ERR_ARGUMENT, ERR_FORMAT, ERR_UNSUPPORTED, ERR_PLAN, ERR_IO, ERR_VERIFY; `signal.reason` on abort.
@@ -101,22 +118,20 @@ export async function quantize(
   checkOptions(options);
   const plan = typeof source === "string" ? await planOf(source, options) : source;
   const job = makeJob(plan, options);
-  await checkOutput(job.names, job.inputs, options.overwrite ?? false);
-  const done = options.resume === true ? await resumable(job) : undefined;
-  await checkFreeSpace(job.names, job.layout.totalBytes);
-  const partial = await openPartial(
-    job.names,
-    job.layout.header,
-    job.layout.totalBytes,
-    done !== undefined,
-  );
+  const names = job.parts.map((part) => part.names);
+  for (const each of names) await checkOutput(each, job.inputs, options.overwrite ?? false);
+  const done: (ReadonlySet<number> | undefined)[] = [];
+  if (options.resume === true) {
+    for (const part of job.parts) done.push(await resumable(part, job));
+  }
+  const total = job.parts.reduce((sum, { layout }) => sum + layout.totalBytes, 0);
+  await checkFreeSpace(names, total);
+  const began: OutputNames[] = [];
   try {
-    return await write(job, partial, done);
+    return await write(job, done, began);
   } catch (error) {
-    if (signal?.aborted !== true) await discardPartial(job.names);
+    if (signal?.aborted !== true) for (const each of began) await discardPartial(each);
     throw error;
-  } finally {
-    await partial.close();
   }
 }
 
@@ -137,67 +152,70 @@ async function planOf(source: string, options: QuantizeOptions): Promise<Quantiz
 }
 
 function makeJob(plan: QuantizePlan, options: WriteOptions): Job {
-  const layout = layoutGguf(
-    plan.metadata,
-    plan.tensors.map(({ name, to, shape, bytes }) => ({ name, type: to, shape, bytes })),
-  );
+  // It is not enumerable, so that JSON and copies of a plan lack it.
+  if ((plan.importanceCoverage?.covered ?? 0) !== (plan.importance?.size ?? 0)) {
+    throw argumentError("source", "a plan as plan() gave it, with its importance", "a copy of it");
+  }
   const sources = new Map(plan.source.tensors.map((tensor) => [tensor.name, tensor]));
-  const offsets = new Map(layout.tensors.map(({ name, offset }) => [name, offset]));
-  const tasks = plan.tensors.map((planned) => {
-    const source = sources.get(planned.name);
-    const offset = offsets.get(planned.name);
-    if (source === undefined || offset === undefined) {
-      throw argumentError("source", "a plan whose tensors are its source's", planned.name);
-    }
-    return nativeTask(source, planned.to, offset, plan.importance?.get(planned.name));
-  });
+  const parts = outputParts(plan, options.output).map((part) => ({
+    ...part,
+    names: outputNames(part.path),
+    tasks: part.tensors.map((planned, i) => {
+      const source = sources.get(planned.name);
+      const place = part.layout.tensors[i];
+      if (source === undefined || place === undefined) {
+        throw argumentError("source", "a plan whose tensors are its source's", planned.name);
+      }
+      return nativeTask(source, planned.to, place.offset, plan.importance?.get(planned.name));
+    }),
+  }));
   return {
-    plan,
-    layout,
-    tasks,
+    ...{ plan, parts, options, importance: plan.importance },
     inputs: plan.source.files,
-    names: outputNames(options.output),
-    options,
     threads: threadCount(options.threads),
+    signal: options.signal,
+    onProgress: options.onProgress,
   };
 }
 
-/** The tensors that an interrupted run of this job has finished; undefined where there is nothing to go on with. */
-async function resumable(job: Job): Promise<ReadonlySet<number> | undefined> {
-  const id = await fingerprint(job.layout.header, job.tasks, job.inputs);
-  return Journal.read(job.names, id, job.layout.totalBytes, job.tasks.length);
-}
-
+/** Writes, verifies and names all files. Those that were begun are added to `began`. */
 async function write(
   job: Job,
-  partial: FileHandle,
-  done: ReadonlySet<number> | undefined,
+  done: readonly (ReadonlySet<number> | undefined)[],
+  began: OutputNames[],
 ): Promise<QuantizeReport> {
-  const { plan, layout, names, options } = job;
-  const began = performance.now();
-  await stream(job, partial, done);
-  const seconds = (performance.now() - began) / 1000;
+  const { plan, parts, options } = job;
+  const start = performance.now();
+  await writeParts(job, done, began);
+  const seconds = (performance.now() - start) / 1000;
   const verifies = options.verify ?? true;
-  const compared = verifies ? await compare(job) : undefined;
-  const verifySeconds = (performance.now() - began) / 1000 - seconds;
+  const compared = verifies ? await compareParts(job) : undefined;
+  const verifySeconds = (performance.now() - start) / 1000 - seconds;
   options.signal?.throwIfAborted();
-  await publish(names, partial, options.overwrite ?? false);
+  await publish(began, options.overwrite ?? false);
   const { bitsPerWeight } = summarizePlan(plan);
+  const files = parts.map(({ path, layout, tensors }) => ({
+    path,
+    bytes: layout.totalBytes,
+    tensors: tensors.length,
+  }));
   return {
-    output: names.path,
+    output: files[0]?.path ?? options.output,
+    ...(files.length > 1 && { parts: files }),
     recipe: plan.recipe,
     method: options.method ?? "reference",
-    bytes: layout.totalBytes,
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     sourceBytes: plan.source.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0),
     bitsPerWeight,
     seconds,
     verifySeconds,
     threads: job.threads,
     isa: machine().isa,
-    resumedTensors: done?.size ?? 0,
+    resumedTensors: done.reduce((sum, indices) => sum + (indices?.size ?? 0), 0),
     verified: verifies,
     overwritten: options.overwrite ?? false,
     tensors: plan.tensors.map((tensor, i) => quantizedTensor(tensor, compared?.stats[i])),
+    ...(plan.importanceCoverage && { importanceCoverage: plan.importanceCoverage }),
     warnings: [...plan.warnings, ...(compared?.warnings ?? [])],
   };
 }
@@ -206,86 +224,44 @@ function quantizedTensor(
   tensor: PlannedTensor,
   stats: NativeErrorStats | undefined,
 ): QuantizedTensor {
-  const { name, from, to, bytes, reason } = tensor;
-  return { name, from, to, bytes, reason, ...(stats && tensorError(stats, values(tensor))) };
+  const { name, from, to, bytes, reason, shape } = tensor;
+  const values = shape.reduce((product, n) => product * n, 1);
+  return { name, from, to, bytes, reason, ...(stats && tensorError(stats, values)) };
 }
 
-function values(tensor: PlannedTensor): number {
-  return tensor.shape.reduce((product, n) => product * n, 1);
-}
-
-/** Reads, quantizes and writes the tensors that are not done yet, keeping the journal. */
-async function stream(
+async function writeParts(
   job: Job,
-  partial: FileHandle,
-  done: ReadonlySet<number> | undefined,
+  done: readonly (ReadonlySet<number> | undefined)[],
+  began: OutputNames[],
 ): Promise<void> {
-  const { layout, names, options, plan } = job;
-  const left = job.tasks.map((_, index) => index).filter((index) => done?.has(index) !== true);
-  const total = plan.source.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
-  const before = total - left.reduce((sum, i) => sum + bytesRead(job, i), 0);
-  const id = await fingerprint(layout.header, job.tasks, job.inputs);
-  const journal = await Journal.open(names, partial, id, done !== undefined);
-  try {
-    await callNative(
-      (addon) =>
-        addon.quantizeStream({
-          inputs: job.inputs,
-          output: names.partial,
-          tasks: left.map((index) => job.tasks[index] as NativeTask),
-          threads: job.threads,
-        }),
-      options.signal,
-      async ({ done: read, finished }) => {
-        const indices = finished.map((i) => left[i] as number);
-        await journal.add(indices);
-        const label = plan.tensors[indices.at(-1) ?? -1]?.name;
-        options.onProgress?.({
-          phase: "quantize",
-          done: before + read,
-          total,
-          unit: "bytes",
-          ...(label !== undefined && { label }),
-        });
-      },
-    );
-  } catch (error) {
-    throw ioError(error, names.path, "write");
-  } finally {
-    // What has been done must not be lost to a user who stops the work, now or while it is verified, and resumes it.
-    await journal.flush().catch(() => undefined);
-    await journal.close();
+  const total = job.plan.source.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  const left = job.parts.map((part, i) => bytesToRead(part, done[i]));
+  let before = total - left.reduce((sum, bytes) => sum + bytes, 0);
+  for (const [i, part] of job.parts.entries()) {
+    const { names, layout } = part;
+    const resumes = done[i] !== undefined;
+    const partial = await openPartial(names, layout.header, layout.totalBytes, resumes);
+    began.push(names);
+    try {
+      await writePart(part, job, partial, done[i], { total, before });
+    } finally {
+      await partial.close();
+    }
+    before += left[i] ?? 0;
   }
 }
 
-function bytesRead(job: Job, index: number): number {
-  return (job.tasks[index] as NativeTask).pieces.reduce((sum, piece) => sum + piece.bytes, 0);
-}
-
-/** Reads the output again: its structure by the reader of every GGUF, its values against the source's. */
-async function compare(
-  job: Job,
-): Promise<{ readonly stats: readonly NativeErrorStats[]; readonly warnings: readonly string[] }> {
-  const { layout, names, options, plan } = job;
-  await readGguf(names.partial, options.signal ? { signal: options.signal } : {});
-  const total = layout.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
-  const stats = await callNative(
-    (addon) =>
-      addon.compareStream({
-        inputs: job.inputs,
-        output: names.partial,
-        tasks: job.tasks,
-        threads: job.threads,
-      }),
-    options.signal,
-    ({ done }) => options.onProgress?.({ phase: "verify", done, total, unit: "bytes" }),
-  );
-  const findings = plan.tensors.flatMap((tensor, i) => {
-    const row = stats[i] as NativeErrorStats;
-    const isWeighted = plan.importance?.has(tensor.name) ?? false;
-    return tensorFinding(tensor, row, values(tensor), isWeighted) ?? [];
-  });
-  const problem = findings.find(({ isWarning }) => !isWarning);
-  if (problem !== undefined) throw problem.error;
-  return { stats, warnings: findings.map(({ error }) => error.message) };
+/** Figures of all tensors, in the order of the plan. */
+async function compareParts(job: Job): Promise<Comparison> {
+  const total = job.plan.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  const stats: NativeErrorStats[] = [];
+  const warnings: string[] = [];
+  let before = 0;
+  for (const part of job.parts) {
+    const compared = await comparePart(part, job, { total, before });
+    stats.push(...compared.stats);
+    warnings.push(...compared.warnings);
+    before += part.tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+  return { stats, warnings };
 }

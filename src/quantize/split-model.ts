@@ -1,11 +1,10 @@
-import { rm } from "node:fs/promises";
 import { argumentError } from "../errors.js";
 import type { LongCallOptions } from "../progress.js";
 import type { ModelInfo, TensorInfo } from "../sources/model-info.js";
 import { openSource } from "../sources/open.js";
 import { partPath, splitKeys, splitMetadata } from "../sources/split-gguf.js";
 import { byteProgress } from "./byte-progress.js";
-import { checkOutputs, layoutOf, writeGguf, type GgufContent } from "./write-gguf.js";
+import { checkOutputs, layoutOf, writeGgufs, type GgufContent } from "./write-gguf.js";
 
 /** Upstream's default. */
 const defaultMaxTensors = 128;
@@ -41,7 +40,8 @@ export interface SplitReport {
 
 /**
  * Splits a GGUF into parts that llama.cpp loads: the first has the metadata, every one some tensors, in their order. The
- * model itself stays as it is. Where a part cannot be written, none is left.
+ * model itself stays as it is. The parts get their names when all of them are whole: where one cannot be written, none is
+ * left, and what `overwrite` would have replaced stays.
  *
  * @throws NibbleError ERR_ARGUMENT for both or senseless limits, a part that exists (without `overwrite`) or that the
  * model consists of; ERR_FORMAT, ERR_UNSUPPORTED, ERR_IO; `signal.reason` on abort.
@@ -128,17 +128,7 @@ async function writeParts(
   options: SplitOptions,
 ): Promise<void> {
   const total = model.tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
-  const written: string[] = [];
   const { signal, overwrite = false } = options;
   const onBytes = byteProgress("split", total, options);
-  try {
-    for (const content of contents) {
-      await writeGguf(content, model, { overwrite, signal, onBytes });
-      written.push(content.path);
-    }
-  } catch (error) {
-    // Some parts without the others are no model.
-    for (const path of written) await rm(path, { force: true });
-    throw error;
-  }
+  await writeGgufs(contents, model, { overwrite, signal, onBytes });
 }

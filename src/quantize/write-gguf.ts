@@ -1,6 +1,6 @@
 import type { MetadataEntry, ModelInfo, TensorInfo } from "../sources/model-info.js";
 import { readGguf } from "../sources/gguf.js";
-import { createNewFile } from "../sources/new-file.js";
+import { createNewFile, giveNames, type NewFile } from "../sources/new-file.js";
 import { layoutGguf, type Layout } from "./layout.js";
 import { checkFreeSpace, checkOutput, outputNames } from "./output-file.js";
 import { readTensors } from "./read-tensors.js";
@@ -36,24 +36,39 @@ export async function checkOutputs(
   bytes: number,
   overwrite: boolean,
 ): Promise<void> {
-  for (const path of paths) await checkOutput(outputNames(path), source.files, overwrite);
-  const [first] = paths;
-  if (first !== undefined) await checkFreeSpace(outputNames(first), bytes);
+  const names = paths.map(outputNames);
+  for (const each of names) await checkOutput(each, source.files, overwrite);
+  await checkFreeSpace(names, bytes);
 }
 
 /**
- * Copies tensors of a model to a new GGUF, a mebibyte at a time. The file gets its name when it is whole, on the disk and
- * accepted by the reader of every GGUF.
+ * Copies tensors of a model to new GGUFs, a mebibyte at a time. The files get their names when all of them are whole, on the
+ * disk and accepted by the reader of every GGUF: until then, what has those names stays.
  *
- * @throws NibbleError ERR_ARGUMENT where the name is taken, ERR_FORMAT, ERR_IO; `signal.reason` on abort.
+ * @throws NibbleError ERR_ARGUMENT where a name is taken, ERR_FORMAT, ERR_IO; `signal.reason` on abort.
  */
-export async function writeGguf(
-  content: GgufContent,
+export async function writeGgufs(
+  contents: readonly GgufContent[],
   source: ModelInfo,
   options: WriteGgufOptions,
 ): Promise<void> {
+  const files: NewFile[] = [];
+  try {
+    for (const content of contents) files.push(await writeUnnamed(content, source, options));
+    options.signal?.throwIfAborted();
+    await giveNames(files, options.overwrite);
+  } finally {
+    for (const file of files) await file.discard();
+  }
+}
+
+/** Writes a file but for its name. */
+async function writeUnnamed(
+  content: GgufContent,
+  source: ModelInfo,
+  { overwrite, signal, onBytes }: WriteGgufOptions,
+): Promise<NewFile> {
   const { path, tensors } = content;
-  const { overwrite, signal, onBytes } = options;
   const layout = layoutOf(content);
   const file = await createNewFile(path, overwrite);
   try {
@@ -71,9 +86,10 @@ export async function writeGguf(
       end += padding;
     }
     await readGguf(file.partial, { signal });
-    signal?.throwIfAborted();
-    await file.publish();
-  } finally {
+    await file.finish();
+    return file;
+  } catch (error) {
     await file.discard();
+    throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { NibbleError } from "../errors.js";
+import { argumentError, NibbleError } from "../errors.js";
 import { format, type FormatName } from "../formats.js";
 import type { MetadataEntry, Scalar, ScalarType } from "./model-info.js";
 
@@ -62,6 +62,21 @@ export function ggufHeader(
     writer.u64(BigInt(dataOffset));
   }
   return writer.padded(alignment);
+}
+
+/**
+ * Makes sure that every value is of its type.
+ *
+ * @throws NibbleError ERR_ARGUMENT with the key of one that is not.
+ */
+export function checkEntries(option: string, entries: readonly MetadataEntry[]): void {
+  for (const entry of entries) {
+    try {
+      ggufHeader([entry], [], 1);
+    } catch {
+      throw argumentError(option, `values of their types (${entry.type})`, entry.key);
+    }
+  }
 }
 
 function writeEntry(writer: ByteWriter, entry: MetadataEntry): void {

@@ -52,16 +52,22 @@ function decimal(round: (value: number) => number): TextReader {
 /**
  * A metadata entry that is written as `KEY=TYPE:VALUE`: `general.name=string:My model`, `llama.rope.freq_base=f32:1e6`.
  *
+ * @param names The types by what they are called in the text: every type by its own name, if this is left out.
  * @throws NibbleError ERR_ARGUMENT for anything else, an unknown type, and a value that the type cannot hold.
  */
-export function parseEntry(option: string, text: string): MetadataEntry {
+export function parseEntry(
+  option: string,
+  text: string,
+  names: Readonly<Record<string, ScalarType>> = ownNames,
+): MetadataEntry {
   const [, key, name, value] = /^([^=\0]+)=([^:]*):(.*)$/s.exec(text) ?? [];
   if (key === undefined || name === undefined || value === undefined) {
-    throw argumentError(option, "KEY=TYPE:VALUE, as general.name=string:Mine", text);
+    throw argumentError(option, `KEY=TYPE:VALUE, as general.name=${textName(names)}:Mine`, text);
   }
-  const type = scalarTypes.find((known) => known === name);
+  const type = Object.hasOwn(names, name) ? names[name] : undefined;
   if (type === undefined) {
-    throw argumentError(option, `a type of ${key} that is one of ${scalarTypes.join(", ")}`, name);
+    const known = Object.keys(names).join(", ");
+    throw argumentError(option, `a type of ${key} that is one of ${known}`, name);
   }
   const { expected, read } = readers[type];
   const parsed = read(value);
@@ -69,4 +75,11 @@ export function parseEntry(option: string, text: string): MetadataEntry {
   return { key, type, value: parsed };
 }
 
-const scalarTypes = Object.keys(readers) as ScalarType[];
+/** Every type under its own name. */
+const ownNames = Object.fromEntries(
+  (Object.keys(readers) as ScalarType[]).map((type) => [type, type]),
+);
+
+function textName(names: Readonly<Record<string, ScalarType>>): string {
+  return Object.keys(names).find((name) => names[name] === "string") ?? "string";
+}

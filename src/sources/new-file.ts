@@ -1,15 +1,23 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { link, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { argumentError, ioError } from "../errors.js";
 
+/** A file that has yet to get its name. */
+export interface UnnamedFile {
+  readonly partial: string;
+  readonly path: string;
+}
+
 /** A file that gets its name when it is whole and on the disk. */
-export interface NewFile {
+export interface NewFile extends UnnamedFile {
   /** Where it lies until it is published: what was written can be read there. */
   readonly partial: string;
   /** Appends. @throws NibbleError ERR_IO */
   readonly write: (bytes: Uint8Array) => Promise<void>;
-  /** Syncs the file and names it. @throws NibbleError ERR_IO, ERR_ARGUMENT where the name was taken meanwhile. */
+  /** Syncs and closes the file, which is whole. @throws NibbleError ERR_IO */
+  readonly finish: () => Promise<void>;
+  /** Finishes the file and names it. @throws NibbleError ERR_IO, ERR_ARGUMENT where the name was taken meanwhile. */
   readonly publish: () => Promise<void>;
   /** Removes what was written, if it was not published. */
   readonly discard: () => Promise<void>;
@@ -35,12 +43,26 @@ export async function createNewFile(path: string, overwrite: boolean): Promise<N
     await mkdir(dirname(path), { recursive: true });
     return open(partial, "wx");
   });
+  let isFinished = false;
+  const finish = async (): Promise<void> => {
+    if (isFinished) return;
+    await doing(async () => {
+      await handle.sync();
+      await handle.close();
+    });
+    isFinished = true;
+  };
   return {
+    path,
     partial,
+    finish,
     write: (bytes) => doing(() => handle.appendFile(bytes)),
-    publish: () => doing(() => publish(handle, partial, path, overwrite)),
+    async publish() {
+      await finish();
+      await doing(() => giveName(partial, path, overwrite));
+    },
     async discard() {
-      await handle.close().catch(() => undefined);
+      if (!isFinished) await handle.close().catch(() => undefined);
       await rm(partial, { force: true });
     },
   };
@@ -57,17 +79,6 @@ export async function checkName(path: string, overwrite: boolean): Promise<void>
   if (status !== undefined && !overwrite) throw taken(path);
 }
 
-async function publish(
-  handle: FileHandle,
-  partial: string,
-  path: string,
-  overwrite: boolean,
-): Promise<void> {
-  await handle.sync();
-  await handle.close();
-  await giveName(partial, path, overwrite);
-}
-
 /**
  * Renames a file that is whole and synced, so that the new name survives a loss of power.
  *
@@ -78,6 +89,25 @@ export async function giveName(partial: string, path: string, overwrite: boolean
   else await linkNew(partial, path);
   await rm(partial, { force: true });
   await syncFolder(dirname(path));
+}
+
+/**
+ * Names files that are whole and synced, and that are of no use without one another. Where that fails midway, those that
+ * have their names lose them again, but for what `overwrite` has replaced by then: a new file is left in its place.
+ *
+ * @throws NibbleError ERR_ARGUMENT where a name was taken meanwhile (without `overwrite`), ERR_IO.
+ */
+export async function giveNames(files: readonly UnnamedFile[], overwrite: boolean): Promise<void> {
+  const named: string[] = [];
+  for (const { partial, path } of files) {
+    try {
+      await giveName(partial, path, overwrite);
+      named.push(path);
+    } catch (error) {
+      if (!overwrite) for (const name of named) await rm(name, { force: true });
+      throw ioError(error, path, "write");
+    }
+  }
 }
 
 /** A link fails where the name was taken meanwhile; a rename would replace that file. */

@@ -51,6 +51,12 @@ describe("bench", () => {
     expect(each).toBeCloseTo(report.weightBytes - embedding, -1);
   });
 
+  it("measures the machine once for a number of threads", async () => {
+    const once: BenchOptions = { tests: [{ kind: "tg", tokens: 1 }], repetitions: 1, threads: 1 };
+    const [first, second] = [await bench(q4, once), await bench(q4, once)];
+    expect(second.limits).toEqual(first.limits);
+  });
+
   it("runs both engines, test by test and engine by engine", async () => {
     const seen: string[] = [];
     const onProgress = ({ label, done, total }: Progress) => {

@@ -206,6 +206,21 @@ describe("errors of split and merge", () => {
   });
 });
 
+describe("parts that would be replaced", () => {
+  it("stay as long as not all of the new ones are whole", async () => {
+    const paths = [1, 2, 3].map((part) => file(`kept-0000${part}-of-00003.gguf`));
+    for (const path of paths) writeFileSync(path, "precious");
+    const abort = new AbortController();
+    const onProgress = ({ done, total }: Progress) => {
+      if (done === total) abort.abort(new DOMException("stopped", "AbortError"));
+    };
+    const options = { maxTensors: 3, overwrite: true, signal: abort.signal, onProgress };
+    await expect(split("kept", options)).rejects.toMatchObject({ name: "AbortError" });
+    for (const path of paths) expect(readFileSync(path, "utf8")).toBe("precious");
+    expect(readdirSync(dirname(model)).filter((name) => name.startsWith("kept"))).toHaveLength(3);
+  });
+});
+
 describe("hash", () => {
   it("is the sha256 of every tensor's bytes, and of them all", async () => {
     const { tensors, sha256 } = await hashModel(model);

@@ -85,6 +85,56 @@ describe("a plan with an importance matrix", () => {
     expect(Object.keys(plan)).not.toContain("importance");
   });
 
+  it("tells no paths, whatever they are called by", () => {
+    for (const imatrixName of ["/else/where/im.gguf", "C:\\me\\im.gguf", "../im.gguf"]) {
+      const imatrix = { ...half, datasets: ["/else/where\n/calib.txt"] };
+      const { metadata } = makePlan(source, { recipe: "Q8_0", imatrix, imatrixName });
+      const values = metadata.map(({ value }) => value);
+      expect(values).toContain("im.gguf");
+      expect(values).toContain("calib.txt");
+    }
+  });
+
+  it("tells what the matrix knows of the tensors that are quantized", () => {
+    const experts = tensor("blk.0.ffn_up_exps.weight", [256, 4, 3], "F32");
+    const model = syntheticModel([...source.tensors, experts, tensor("t.weight", [256], "F32")]);
+    const squares = rows(3, 256);
+    squares[0]!.fill(0, 0, 5);
+    squares[1]!.fill(0);
+    const entry = importanceEntry(experts.name, squares, [2, 0, 2]);
+    const unused = importanceEntry("t.weight", rows(1, 256));
+    const imatrix = importanceMatrix([...half.entries, entry, unused]);
+    const { importanceCoverage: coverage, warnings } = makePlan(model, { recipe: "Q8_0", imatrix });
+    expect(coverage).toEqual({
+      ...{ entries: 3, covered: 2, uncovered: [up] },
+      gaps: [{ tensor: experts.name, experts: 1, columns: 5 }],
+    });
+    expect(warnings.join()).toMatch(/1 experts saw no row/);
+    expect(makePlan(model, { recipe: "Q8_0" })).not.toHaveProperty("importanceCoverage");
+  });
+
+  it("refuses a matrix of which no entry is used, and says what to do", () => {
+    const other = importanceMatrix([importanceEntry("blk.7.ffn_up.weight", rows(1, 256))]);
+    const refused = expect.objectContaining({
+      code: "ERR_PLAN",
+      message: expect.stringMatching(
+        /none of the \d selected entries.*of this model.*--imatrix/,
+      ) as string,
+    }) as Error;
+    expect(() => makePlan(source, { recipe: "Q8_0", imatrix: other })).toThrow(refused);
+    const selection = { imatrix: half, excludeWeights: ["ffn"] };
+    expect(() => makePlan(source, { recipe: "Q8_0", ...selection })).toThrow(refused);
+    // Nothing is quantized, so that nothing could be used.
+    for (const recipe of ["COPY", "F16"] as const) {
+      expect(makePlan(source, { recipe, imatrix: other }).importanceCoverage?.covered).toBe(0);
+    }
+  });
+
+  it("plans for no matrix where none is given, whatever else an option says", () => {
+    const options = { recipe: "IQ2_XS", hasImportance: true } as const;
+    expect(() => makePlan(source, options)).toThrow(expect.objectContaining({ code: "ERR_PLAN" }));
+  });
+
   it("forgets what the source was quantized with", () => {
     const plan = makePlan(source, { recipe: "Q8_0" });
     expect(hasImportanceMetadata(plan.metadata)).toBe(false);

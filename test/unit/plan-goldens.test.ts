@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { bytesOf, type FormatName } from "../../src/formats.js";
 import { parseOverride } from "../../src/plan/overrides.js";
 import type { Decided } from "../../src/plan/plan-warnings.js";
-import { decideTypes, makePlan, type PlanOptions } from "../../src/plan/plan.js";
+import { decideTypes, makePlan, type DecideOptions } from "../../src/plan/plan.js";
 import { findRecipe, recipes, type RecipeName } from "../../src/plan/recipes.js";
 import type { ModelInfo } from "../../src/sources/model-info.js";
 import { openSource } from "../../src/sources/open.js";
@@ -76,7 +76,7 @@ describeShared("plans of the shared models equal llama-quantize", () => {
     expect(new Set(headers).size).toBe(1);
   });
 
-  function optionsOf({ recipe, pure, imatrix, tensor_type: types }: Golden): PlanOptions {
+  function optionsOf({ recipe, pure, imatrix, tensor_type: types }: Golden): DecideOptions {
     const tensorTypes = (types ?? []).map(parseOverride);
     return { recipe, pure, hasImportance: imatrix, tensorTypes };
   }
@@ -107,7 +107,7 @@ describe("types for well-known shapes", () => {
   });
 
   /** A line for the bytes, and one for all tensors that deviate to the same type for the same reason. */
-  function describeTypes(model: ModelInfo, options: PlanOptions): string[] {
+  function describeTypes(model: ModelInfo, options: DecideOptions): string[] {
     let decided;
     try {
       decided = decideTypes(model, options);

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { format, formats, type FormatName } from "../../src/formats.js";
 import { decideTypes, makePlan, summarizePlan, type PlanOptions } from "../../src/plan/plan.js";
 import type { QuantizePlan } from "../../src/plan/types.js";
-import type { ModelInfo } from "../../src/sources/model-info.js";
+import type { ImportanceMatrix } from "../../src/imatrix/types.js";
+import type { ModelInfo, TensorInfo } from "../../src/sources/model-info.js";
 import { makeableRecipes } from "../helpers/makeable-recipes.js";
 import { syntheticModel, tensor, tiedLlama } from "../helpers/synthetic-model.js";
 
@@ -262,7 +263,7 @@ describe("makePlan", () => {
             tensor(name, [blocks * format(type).values, count], type),
           );
           const plan = makePlan(syntheticModel(tensors), {
-            ...{ recipe, pure, allowRequantize: true, hasImportance: true },
+            ...{ recipe, pure, allowRequantize: true, imatrix: evenMatrix(tensors) },
           });
           expect(plan.tensors).toHaveLength(tensors.length);
           for (const { shape, to, bytes } of plan.tensors) {
@@ -275,6 +276,45 @@ describe("makePlan", () => {
     );
   });
 });
+
+describe("a plan that keeps the files of a split model", () => {
+  const [first, second] = [2, 1, 0].reduce<TensorInfo[][]>((files, layer, i) => {
+    const value = tensor(`blk.${layer}.attn_v.weight`, [256, 256], "F32");
+    const [file, offset] = i < 2 ? [0, 4096 * i] : [1, 0];
+    (files[file] ??= []).push({ ...value, pieces: [{ file, offset, bytes: value.bytes }] });
+    return files;
+  }, []) as [TensorInfo[], TensorInfo[]];
+  const files = [1, 2].map((part) => ({ path: `m-0000${part}-of-00002.gguf`, bytes: 0 }));
+  const model = { ...syntheticModel([...second, ...first]), files };
+
+  it("has the tensors in their order, and counts them in it", () => {
+    const plan = makePlan(model, { recipe: "Q3_K_M", keepSplit: true });
+    expect(plan.parts).toEqual([2, 1]);
+    expect(Object.entries(planTypes(plan))).toEqual([
+      ["blk.2.attn_v.weight", "Q5_K"],
+      ["blk.1.attn_v.weight", "Q5_K"],
+      ["blk.0.attn_v.weight", "Q4_K"],
+    ]);
+    expect(plan.metadata.some(({ key }) => key.startsWith("split."))).toBe(false);
+  });
+
+  it("takes other models as without", () => {
+    for (const other of [{ ...model, container: "hf" } as const, syntheticModel(first)]) {
+      const options = { recipe: "Q3_K_M" } as const;
+      expect(makePlan(other, { ...options, keepSplit: true })).toEqual(makePlan(other, options));
+    }
+  });
+});
+
+/** A matrix that knows every column of every tensor. */
+function evenMatrix(tensors: readonly TensorInfo[]): ImportanceMatrix {
+  const entries = tensors.map(({ name, shape: [columns = 1] }) => ({
+    ...{ name, columns, experts: 1 },
+    sumsOfSquares: new Float32Array(columns).fill(1),
+    counts: Float32Array.of(1),
+  }));
+  return { entries, chunks: 1, chunkSize: 512, datasets: [] };
+}
 
 describe("summarizePlan", () => {
   it("counts tensors and bytes by type", () => {
