@@ -1,9 +1,13 @@
-import Table from "cli-table3";
+import { createRequire } from "node:module";
+import type CliTable from "cli-table3";
 import pc from "picocolors";
 import { stopProgress } from "./progress-bar.js";
 import { printable } from "./text.js";
 
 export { formatBytes, formatDuration, formatNumber, formatRate, printable } from "./text.js";
+
+/** Loaded when it is needed: most commands start without it. */
+const require = createRequire(import.meta.url);
 
 /** One line of results on stdout. */
 export function printLine(text = ""): void {
@@ -80,6 +84,7 @@ export function formatTable(
   const rule = widths.map((cell, column) =>
     aligns[column] === "right" ? `${"-".repeat(cell - 1)}:` : "-".repeat(cell),
   );
+  const Table = require("cli-table3") as typeof CliTable;
   const table = new Table({
     chars: plainBorders,
     style: { head: [], border: [], compact: true, "padding-left": 1, "padding-right": 1 },

@@ -1,6 +1,10 @@
-import cliProgress from "cli-progress";
+import { createRequire } from "node:module";
+import type cliProgress from "cli-progress";
 import type { Progress } from "../progress.js";
 import { formatDuration, formatRate, printable } from "./text.js";
+
+/** Loaded when it is needed: most commands start without it. */
+const require = createRequire(import.meta.url);
 
 /** What is needed of stderr: a test gives its own. */
 export interface ProgressStream {
@@ -135,7 +139,8 @@ function barReporter(stream: ProgressStream, now: () => number): ProgressReporte
         stop();
         if (progress.done >= progress.total) return;
         state = newPhase(progress, at);
-        bar = new cliProgress.SingleBar({
+        const { SingleBar } = require("cli-progress") as typeof cliProgress;
+        bar = new SingleBar({
           // cli-progress writes, moves the cursor and asks for the width: no more than this interface and readline need.
           stream: stream as NodeJS.WritableStream,
           format: render,
