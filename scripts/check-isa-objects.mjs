@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, "build-native");
 const isaFile = /(x86|arm)_\w+\.cc\.o$/;
-/** Functions that the compiler itself may call, and the tables' own names. */
-const maxDefined = 1;
+/** The tables: a family has one or two. */
+const maxDefined = 2;
 
 if (process.platform === "win32") {
   console.log("nm is not there on Windows; the other systems check the same sources");
@@ -27,7 +27,7 @@ for (const object of objects) {
   const defined = lines.filter((line) => / [TDBRG] /.test(line));
   for (const line of weak) problems.push(`${object}: weak symbol ${line.slice(19)}`);
   if (defined.length > maxDefined) {
-    problems.push(`${object}: defines ${defined.length} symbols, and one table is enough`);
+    problems.push(`${object}: defines ${defined.length} symbols, and two tables are enough`);
   }
 }
 

@@ -23,8 +23,8 @@ struct AffineGroups {
 
 // Searches group by group; `weigh(at, weights)` gives the weights of the group at value `at`.
 template <int kGroup, typename Weigh>
-void search_affine_groups(const float* x, int most, const AffineTrials& trials, const Weigh& weigh,
-                          AffineGroups<kGroup>* groups) {
+static void search_affine_groups(const float* x, int most, const AffineTrials& trials,
+                                 const Weigh& weigh, AffineGroups<kGroup>* groups) {
   for (int g = 0; g < kGroupCount<kGroup>; ++g) {
     const int at = kGroup * g;
     float weights[kGroup];
@@ -39,8 +39,8 @@ void search_affine_groups(const float* x, int most, const AffineTrials& trials, 
 
 // The same under importance; the variance is `share` times the mean square of the super-block.
 template <int kGroup>
-void search_important_groups(const float* x, const float* importance, float share, int most,
-                             AffineGroups<kGroup>* groups) {
+static void search_important_groups(const float* x, const float* importance, float share, int most,
+                                    AffineGroups<kGroup>* groups) {
   const float variance = share * sum_of_squares(x, kSuperBlock) / static_cast<float>(kSuperBlock);
   const auto weigh = [=](int at, float* weights) {
     importance_weights(x + at, importance + at, variance, kGroup, weights);
@@ -50,7 +50,7 @@ void search_important_groups(const float* x, const float* importance, float shar
 
 // Codes of group scales (or mins), the largest of which becomes `most`. Returns their scale.
 template <int kCount>
-static inline float codes_of_scales(const float* scales, int most, uint8_t* codes) {
+static float codes_of_scales(const float* scales, int most, uint8_t* codes) {
   float max = 0.0f;
   for (int g = 0; g < kCount; ++g) {
     if (scales[g] > max) max = scales[g];
@@ -63,8 +63,8 @@ static inline float codes_of_scales(const float* scales, int most, uint8_t* code
 
 // The codes again, for scales and mins as they are stored. A group whose scale is 0 keeps its own.
 template <int kGroup>
-void round_to_stored(const float* x, uint16_t d, uint16_t dmin, const uint8_t* scales,
-                     const uint8_t* mins, int most, uint8_t* codes) {
+static void round_to_stored(const float* x, uint16_t d, uint16_t dmin, const uint8_t* scales,
+                            const uint8_t* mins, int most, uint8_t* codes) {
   for (int g = 0; g < kGroupCount<kGroup>; ++g) {
     const float scale = f16_to_f32(d) * static_cast<float>(scales[g]);
     if (scale == 0.0f) continue;
@@ -75,8 +75,8 @@ void round_to_stored(const float* x, uint16_t d, uint16_t dmin, const uint8_t* s
 }
 
 template <int kGroup>
-void dequantize_groups(uint16_t d, uint16_t dmin, const uint8_t* scales, const uint8_t* mins,
-                       const uint8_t* codes, float* x) {
+static void dequantize_groups(uint16_t d, uint16_t dmin, const uint8_t* scales, const uint8_t* mins,
+                              const uint8_t* codes, float* x) {
   for (int g = 0; g < kGroupCount<kGroup>; ++g) {
     const float scale = f16_to_f32(d) * static_cast<float>(scales[g]);
     const float min = f16_to_f32(dmin) * static_cast<float>(mins[g]);

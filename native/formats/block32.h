@@ -12,19 +12,44 @@ namespace nibble {
 
 constexpr int kBlock32 = 32;
 
-// Eight codes are one little-endian word: shifts and masks work on all of them at once, on every
-// machine.
+// Eight codes as one word, code 0 in its lowest byte as on every machine that Nibble runs on:
+// shifts and masks work on all of them at once.
 static inline uint64_t load_codes(const uint8_t* codes) {
-  uint64_t word = 0;
-  for (int j = 0; j < 8; ++j) word |= static_cast<uint64_t>(codes[j]) << (8 * j);
+  uint64_t word;
+  std::memcpy(&word, codes, sizeof(word));
   return word;
 }
 
 static inline void store_codes(uint64_t word, uint8_t* codes) {
-  for (int j = 0; j < 8; ++j) codes[j] = static_cast<uint8_t>(word >> (8 * j));
+  std::memcpy(codes, &word, sizeof(word));
+}
+
+// The same of four bytes.
+static inline uint32_t load_word(const uint8_t* bytes) {
+  return bytes[0] | static_cast<uint32_t>(bytes[1]) << 8 | static_cast<uint32_t>(bytes[2]) << 16 |
+         static_cast<uint32_t>(bytes[3]) << 24;
+}
+
+static inline void store_word(uint32_t word, uint8_t* bytes) {
+  for (int i = 0; i < 4; ++i) bytes[i] = static_cast<uint8_t>(word >> 8 * i);
 }
 
 constexpr uint64_t kLowNibbles = 0x0f0f0f0f0f0f0f0fu;
+
+// The halves of four bytes, low before high, one a byte.
+static inline uint64_t spread_nibbles(const uint8_t bytes[4]) {
+  uint64_t word = 0;
+  for (int j = 0; j < 4; ++j) word |= static_cast<uint64_t>(bytes[j]) << (16 * j);
+  return (word | word << 4) & kLowNibbles;
+}
+
+// The same of the eight pairs of bits of 16.
+static inline uint64_t spread_pairs(uint16_t bits) {
+  uint64_t word = bits;
+  word = (word | word << 24) & 0x000000ff000000ffu;
+  word = (word | word << 12) & 0x000f000f000f000fu;
+  return (word | word << 6) & 0x0303030303030303u;
+}
 
 // Code j lies in the low half of byte j, code j + 16 in its high half.
 static inline void pack_nibbles(const uint8_t codes[kBlock32], uint8_t qs[kBlock32 / 2]) {
@@ -43,14 +68,15 @@ static inline void unpack_nibbles(const uint8_t qs[kBlock32 / 2], uint8_t codes[
   }
 }
 
+// Bit j is the lowest bit of code j. The product's top byte collects bit 0 of byte j as bit j: the
+// factor has bits 7, 14, ... 56, so no sums carry.
+static inline uint8_t lowest_bits(uint64_t eight_codes) {
+  return static_cast<uint8_t>((eight_codes & 0x0101010101010101u) * 0x0102040810204080u >> 56);
+}
+
 // The fifth bit of code j is bit j of a little-endian u32.
 static inline void pack_fifth_bits(const uint8_t codes[kBlock32], uint8_t qh[4]) {
-  for (int b = 0; b < 4; ++b) {
-    const uint64_t bits = load_codes(codes + 8 * b) >> 4 & 0x0101010101010101u;
-    // The product's top byte collects bit 0 of byte j as bit j: the factor has bits 7, 14, ... 56,
-    // so no sums carry.
-    qh[b] = static_cast<uint8_t>(bits * 0x0102040810204080u >> 56);
-  }
+  for (int b = 0; b < 4; ++b) qh[b] = lowest_bits(load_codes(codes + 8 * b) >> 4);
 }
 
 static inline void add_fifth_bits(const uint8_t qh[4], uint8_t codes[kBlock32]) {

@@ -165,6 +165,23 @@ void weigh(const float* x, const float* importance, float variance, float* weigh
   }
 }
 
+// What the trials start from: the largest value at the highest level, or the best scale without a
+// codebook. False for what cannot be told from zeros.
+template <typename Search>
+bool start_group(const Magnitudes<Search::kGroup>& group, float* top, float* scale) {
+  constexpr int kLevels = Codebook<Search::kDims>::kLevels;
+  if constexpr (Search::kFitsFirst) {
+    uint8_t codes[Search::kGroup];
+    *scale = search_positive<Search::kGroup>(group.x, group.weights, kLevels + 1, codes);
+    *top = *scale * static_cast<float>(kLevels);
+    return !(*top <= 0.0f);
+  } else {
+    *top = group.max;
+    *scale = group.max / static_cast<float>(2 * kLevels - 1);
+    return true;
+  }
+}
+
 // One group; returns its scale.
 template <typename Search>
 float search_group(const Codebook<Search::kDims>& book, const float* x, const float* importance,
@@ -182,7 +199,7 @@ float search_group(const Codebook<Search::kDims>& book, const float* x, const fl
   for (int i = 1; i < kGroup; ++i) group.max = group.max > group.x[i] ? group.max : group.x[i];
   float top;
   float scale;
-  if (group.max < Search::kEpsilon || !Search::start(group, &top, &scale)) {
+  if (group.max < Search::kEpsilon || !start_group<Search>(group, &top, &scale)) {
     block->is_zero[g] = true;
     return 0.0f;
   }
@@ -199,29 +216,12 @@ float search_group(const Codebook<Search::kDims>& book, const float* x, const fl
   return flip ? -scale : scale;
 }
 
-// The start of most types: the largest value goes to the highest level.
-template <int kDims, int kCount>
-bool start_at_max(const Magnitudes<kCount>& group, float* top, float* scale) {
-  *top = group.max;
-  *scale = group.max / static_cast<float>(2 * Codebook<kDims>::kLevels - 1);
-  return true;
-}
-
-// A super-block: its groups, and their scales as 2 s + 1 steps of d, s of 4 bits. d is 0 for zeros.
+// Scales of a super-block's groups as 2 s + 1 steps of d, s of 4 bits. d is 0 for zeros.
 template <typename Search>
-void search_block(const Codebook<Search::kDims>& book, const float* x, const float* importance,
-                  CodebookBlock<Search>* block) {
+static inline void store_scales(const float* scales, CodebookBlock<Search>* block) {
   constexpr int kGroups = CodebookBlock<Search>::kGroups;
-  *block = {};
-  const float variance = Search::kVariances * sum_of_squares(x, kSuperBlock) / kSuperBlock;
-  float scales[kGroups];
   float largest = 0.0f;
-  for (int g = 0; g < kGroups; ++g) {
-    const int at = Search::kGroup * g;
-    scales[g] = search_group<Search>(
-        book, x + at, importance == nullptr ? nullptr : importance + at, variance, g, block);
-    largest = largest > scales[g] ? largest : scales[g];
-  }
+  for (int g = 0; g < kGroups; ++g) largest = largest > scales[g] ? largest : scales[g];
   if (largest == 0.0f) return;
   block->d = largest / 31.0f;
   for (int g = 0; g < kGroups; ++g) {
@@ -230,16 +230,32 @@ void search_block(const Codebook<Search::kDims>& book, const float* x, const flo
   }
 }
 
-// All blocks of a row; `pack` makes a file's block of each, which starts as zeros.
-template <typename Search, typename Block, typename Pack>
-void quantize_codebook_row(const Codebook<Search::kDims>& book, const float* x,
-                           const float* importance, void* blocks, int64_t n, const Pack& pack) {
-  auto* block = static_cast<Block*>(blocks);
+// A super-block: its groups, and their scales.
+template <typename Search>
+void search_block(const Codebook<Search::kDims>& book, const float* x, const float* importance,
+                  CodebookBlock<Search>* block) {
+  constexpr int kGroups = CodebookBlock<Search>::kGroups;
+  *block = {};
+  const float variance = Search::kVariances * sum_of_squares(x, kSuperBlock) / kSuperBlock;
+  float scales[kGroups];
+  for (int g = 0; g < kGroups; ++g) {
+    const int at = Search::kGroup * g;
+    scales[g] = search_group<Search>(
+        book, x + at, importance == nullptr ? nullptr : importance + at, variance, g, block);
+  }
+  store_scales<Search>(scales, block);
+}
+
+// All blocks of a row; pack_found makes a file's block of each, which starts as zeros.
+template <typename Search>
+void quantize_codebook_row(const float* x, const float* importance, void* blocks, int64_t n) {
+  auto* block = static_cast<typename Search::Block*>(blocks);
   for (int64_t i = 0; i < n; i += kSuperBlock, ++block) {
     CodebookBlock<Search> found;
-    search_block<Search>(book, x + i, importance == nullptr ? nullptr : importance + i, &found);
+    search_block<Search>(Search::kBook(), x + i, importance == nullptr ? nullptr : importance + i,
+                         &found);
     *block = {};
-    pack(found, block);
+    pack_found(found, block);
   }
 }
 

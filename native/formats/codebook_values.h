@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "formats/block32.h"
+
 // What the points of the codebooks stand for in blocks, and how signs go with them.
 namespace nibble {
 
@@ -49,19 +51,16 @@ static inline void shifted_codes(const int8_t* values, bool down, int8_t* codes)
 }
 
 // Four times seven signs, and a scale of 4 bits above them.
-static inline uint32_t load_word(const uint8_t* bytes) {
-  return bytes[0] | static_cast<uint32_t>(bytes[1]) << 8 | static_cast<uint32_t>(bytes[2]) << 16 |
-         static_cast<uint32_t>(bytes[3]) << 24;
-}
-
 static inline uint32_t signs_and_scale(const uint8_t signs[4], int scale) {
   uint32_t word = static_cast<uint32_t>(scale) << 28;
   for (int k = 0; k < 4; ++k) word |= static_cast<uint32_t>(signs[k] & 127) << 7 * k;
   return word;
 }
 
-static inline void store_word(uint32_t word, uint8_t* bytes) {
-  for (int i = 0; i < 4; ++i) bytes[i] = static_cast<uint8_t>(word >> 8 * i);
+// Four times 3 bits under bit 12, one a byte.
+static inline uint64_t spread_threes(uint64_t bits) {
+  bits = ((bits & 0xfff) | bits << 10) & 0x003f003f;
+  return (bits | bits << 5) & 0x07070707;
 }
 
 }  // namespace nibble

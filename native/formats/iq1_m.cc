@@ -1,14 +1,13 @@
 #include "formats/iq1_m.h"
 
 #include "formats/coded_rows.h"
-#include "formats/iq1_search.h"
+#include "formats/iq1_types.h"
 
 namespace nibble {
 namespace {
 
-constexpr int kGroup = 16;
+constexpr int kGroup = SearchIQ1_M::kGroup;
 constexpr int kGroups = kSuperBlock / kGroup;
-constexpr float kZero = 1e-7f;  // groups of smaller values are zeros
 
 // Sums over the sorted values before a place, of each half of a group: a half has a shift of its
 // own.
@@ -66,7 +65,7 @@ bool find_cut(const Sums& sums, Iq1Cut<2>* cut) {
 }
 
 Iq1Group<2> search_group(const float* x, const float* weights) {
-  if (largest_magnitude<kGroup>(x) < kZero) return {};
+  if (largest_magnitude<kGroup>(x) < SearchIQ1_M::kEpsilon) return {};
   uint8_t places[kGroup];
   sort_places<kGroup>(x, places);
   Sums sums;
@@ -76,15 +75,6 @@ Iq1Group<2> search_group(const float* x, const float* weights) {
   return place_iq1<2>(iq1_codebook(), x, weights, places, cut);
 }
 
-void pack_group(const Iq1Group<2>& group, int g, BlockIQ1_M* block) {
-  int high = 0;
-  for (int k = 0; k < 2; ++k) {
-    block->qs[2 * g + k] = static_cast<uint8_t>(group.points[k]);
-    high |= (group.points[k] >> 8 | (group.down[k] ? 8 : 0)) << 4 * k;
-  }
-  block->qh[g] = static_cast<uint8_t>(high);
-}
-
 // `importance` may be null: then x^2 weighs.
 void quantize_block(const float* x, const float* importance, BlockIQ1_M* block) {
   *block = {};
@@ -92,36 +82,12 @@ void quantize_block(const float* x, const float* importance, BlockIQ1_M* block) 
   if (importance == nullptr) {
     square_weights(x, kSuperBlock, weights);
   } else {
-    const float variance = 2.0f * sum_of_squares(x, kSuperBlock) / kSuperBlock;
+    const float variance = kVariancesIQ1 * sum_of_squares(x, kSuperBlock) / kSuperBlock;
     importance_weights(x, importance, variance, kSuperBlock, weights);
   }
-  float scales[kGroups];
   Iq1Group<2> groups[kGroups];
-  float largest = 0.0f;
-  for (int g = 0; g < kGroups; ++g) {
-    groups[g] = search_group(x + kGroup * g, weights + kGroup * g);
-    pack_group(groups[g], g, block);
-    scales[g] = groups[g].scale;
-    largest = largest > scales[g] ? largest : scales[g];
-  }
-  if (largest == 0.0f) return;
-  float d = largest / 15.0f;
-  // d once more, for the scales as they are stored.
-  CodeFit fit = {0.0f, 0.0f};
-  for (int g = 0; g < kGroups; ++g) {
-    const int code = iq1_scale_code(d, scales[g]);
-    block->scales[g / 4] = static_cast<uint16_t>(block->scales[g / 4] | code << 3 * (g % 4));
-    for (int k = 0; k < 2; ++k) {
-      const int at = kGroup * g + 8 * k;
-      add_iq1_point(iq1_codebook().levels(groups[g].points[k]), x + at, weights + at,
-                    kIq1Steps[groups[g].down[k]], static_cast<float>(2 * code + 1), &fit);
-    }
-  }
-  if (fit.qq > 0.0f) d = fit.xq / fit.qq;
-  const int half = f32_to_f16(d * 1.1125f);
-  for (int i = 0; i < 4; ++i) {
-    block->scales[i] = static_cast<uint16_t>(block->scales[i] | (half >> 4 * i & 15) << 12);
-  }
+  for (int g = 0; g < kGroups; ++g) groups[g] = search_group(x + kGroup * g, weights + kGroup * g);
+  pack_found(x, weights, groups, block);
 }
 
 }  // namespace

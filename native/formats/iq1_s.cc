@@ -1,14 +1,13 @@
 #include "formats/iq1_s.h"
 
 #include "formats/coded_rows.h"
-#include "formats/iq1_search.h"
+#include "formats/iq1_types.h"
 
 namespace nibble {
 namespace {
 
-constexpr int kGroup = 32;
+constexpr int kGroup = SearchIQ1_S::kGroup;
 constexpr int kGroups = kSuperBlock / kGroup;
-constexpr float kZero = 1e-12f;  // groups of smaller values are zeros
 
 // Sums over the sorted values before a place.
 struct Sums {
@@ -53,10 +52,8 @@ bool find_cut(const Sums& sums, Iq1Cut<4>* cut) {
   return found;
 }
 
-Iq1Group<4> search_group(const float* x, const float* importance, float variance) {
-  if (largest_magnitude<kGroup>(x) < kZero) return {};
-  float weights[kGroup];
-  importance_weights(x, importance, variance, kGroup, weights);
+Iq1Group<4> search_group(const float* x, const float* weights) {
+  if (largest_magnitude<kGroup>(x) < SearchIQ1_S::kEpsilon) return {};
   uint8_t places[kGroup];
   sort_places<kGroup>(x, places);
   Sums sums;
@@ -68,24 +65,12 @@ Iq1Group<4> search_group(const float* x, const float* importance, float variance
 
 void quantize_block(const float* x, const float* importance, BlockIQ1_S* block) {
   *block = {};
-  const float variance = 2.0f * sum_of_squares(x, kSuperBlock) / kSuperBlock;
+  const float variance = kVariancesIQ1 * sum_of_squares(x, kSuperBlock) / kSuperBlock;
+  float weights[kSuperBlock];
+  importance_weights(x, importance, variance, kSuperBlock, weights);
   Iq1Group<4> groups[kGroups];
-  float largest = 0.0f;
-  for (int g = 0; g < kGroups; ++g) {
-    groups[g] = search_group(x + kGroup * g, importance + kGroup * g, variance);
-    largest = largest > groups[g].scale ? largest : groups[g].scale;
-    for (int k = 0; k < 4; ++k) {
-      block->qs[4 * g + k] = static_cast<uint8_t>(groups[g].points[k]);
-      block->qh[g] = static_cast<uint16_t>(block->qh[g] | groups[g].points[k] >> 8 << 3 * k);
-    }
-  }
-  if (largest == 0.0f) return;
-  const float d = largest / 15.0f;
-  block->d = f32_to_f16(d * 1.125f);
-  for (int g = 0; g < kGroups; ++g) {
-    const int code = iq1_scale_code(d, groups[g].scale) | (groups[g].down[0] ? 8 : 0);
-    block->qh[g] = static_cast<uint16_t>(block->qh[g] | code << 12);
-  }
+  for (int g = 0; g < kGroups; ++g) groups[g] = search_group(x + kGroup * g, weights + kGroup * g);
+  pack_found(x, weights, groups, block);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ struct Iq1Cut {
 
 // Places of the values from the smallest up; equal ones stay in order.
 template <int kCount>
-void sort_places(const float* x, uint8_t* places) {
+static inline void sort_places(const float* x, uint8_t* places) {
   for (int i = 0; i < kCount; ++i) {
     int j = i;
     for (; j > 0 && x[places[j - 1]] > x[i]; --j) places[j] = places[j - 1];
@@ -43,7 +43,7 @@ void sort_places(const float* x, uint8_t* places) {
 }
 
 template <int kCount>
-float largest_magnitude(const float* x) {
+static inline float largest_magnitude(const float* x) {
   float max = std::fabs(x[0]);
   for (int i = 1; i < kCount; ++i) max = max > std::fabs(x[i]) ? max : std::fabs(x[i]);
   return max;
@@ -82,7 +82,19 @@ static inline void add_iq1_point(const uint8_t* levels, const float* x, const fl
   }
 }
 
-// Points for values that are cut: the scale is found again where one was not on the codebook.
+// The scale is found again where a point was not on the codebook.
+template <int kEights>
+static inline void fit_iq1_again(const Codebook<8>& book, const float* x, const float* weights,
+                                 Iq1Group<kEights>* group) {
+  CodeFit fit = {0.0f, 0.0f};
+  for (int k = 0; k < kEights; ++k) {
+    add_iq1_point(book.levels(group->points[k]), x + 8 * k, weights + 8 * k,
+                  kIq1Steps[group->down[k]], 1.0f, &fit);
+  }
+  if (fit.xq > 0.0f && fit.qq > 0.0f) group->scale = fit.xq / fit.qq;
+}
+
+// Points for values that are cut.
 template <int kEights>
 Iq1Group<kEights> place_iq1(const Codebook<8>& book, const float* x, const float* weights,
                             const uint8_t* places, const Iq1Cut<kEights>& cut) {
@@ -105,13 +117,7 @@ Iq1Group<kEights> place_iq1(const Codebook<8>& book, const float* x, const float
                         : nearest_iq1_point(book, cell, x + 8 * k, weights + 8 * k, group.scale,
                                             kIq1Steps[group.down[k]]));
   }
-  if (!moved) return group;
-  CodeFit fit = {0.0f, 0.0f};
-  for (int k = 0; k < kEights; ++k) {
-    add_iq1_point(book.levels(group.points[k]), x + 8 * k, weights + 8 * k,
-                  kIq1Steps[group.down[k]], 1.0f, &fit);
-  }
-  if (fit.xq > 0.0f && fit.qq > 0.0f) group.scale = fit.xq / fit.qq;
+  if (moved) fit_iq1_again<kEights>(book, x, weights, &group);
   return group;
 }
 

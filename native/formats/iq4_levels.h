@@ -11,6 +11,11 @@ namespace nibble {
 constexpr int8_t kIq4Levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                    1,    13,   25,  38,  53,  69,  89,  113};
 
+// Halfway between levels i and i + 1.
+constexpr float iq4_middle(int i) {
+  return 0.5f * static_cast<float>(kIq4Levels[i] + kIq4Levels[i + 1]);
+}
+
 static inline void unpack_iq4(const uint8_t qs[kBlock32 / 2], int8_t levels[kBlock32]) {
   for (int j = 0; j < kBlock32 / 2; ++j) {
     levels[j] = kIq4Levels[qs[j] & 15];

@@ -8,7 +8,7 @@ namespace {
 // `importance` may be null.
 void quantize_block(const float* x, const float* importance, BlockIQ4_NL* block) {
   float weights[kBlock32];
-  iq4_weights(x, importance, sum_of_squares(x, kBlock32) * (2.0f / kBlock32), weights);
+  iq4_weights(x, importance, iq4_variance(sum_of_squares(x, kBlock32), kBlock32), weights);
   const float d = search_iq4_scale(x, weights);
   block->d = f32_to_f16(d);
   uint8_t codes[kBlock32];

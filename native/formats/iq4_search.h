@@ -15,10 +15,7 @@ namespace nibble {
 // middle, so that this is x < middle.
 static inline int nearest_iq4_code(float x) {
   int code = 0;
-  for (int i = 0; i < 15; ++i) {
-    const float middle = 0.5f * static_cast<float>(kIq4Levels[i] + kIq4Levels[i + 1]);
-    code += !(x < middle);
-  }
+  for (int i = 0; i < 15; ++i) code += !(x < iq4_middle(i));
   return code;
 }
 
@@ -27,6 +24,9 @@ static inline void iq4_codes(const float* x, float iscale, uint8_t codes[kBlock3
     codes[i] = static_cast<uint8_t>(nearest_iq4_code(iscale * x[i]));
   }
 }
+
+// The variance behind the weights, from the sum of squares of n values.
+static inline float iq4_variance(float sum, int n) { return sum * (2.0f / static_cast<float>(n)); }
 
 // What a file's importance makes of the 32 weights of a block; without it, x^2.
 static inline void iq4_weights(const float* x, const float* importance, float variance,
@@ -49,6 +49,8 @@ static inline CodeFit iq4_fit(const float* x, const float* weights, float iscale
   return fit;
 }
 
+constexpr int kIq4LastTrial = 7;
+
 // x ~ scale * level: of the scale that maps the extreme value to 127 and of 15 that map it to -120
 // .. -134, the one whose levels leave the smallest squared error under `weights`. 0 for zeros.
 static inline float search_iq4_scale(const float* x, const float* weights) {
@@ -58,7 +60,7 @@ static inline float search_iq4_scale(const float* x, const float* weights) {
   const CodeFit first = iq4_fit(x, weights, 1.0f / (-extreme / lowest));
   float scale = first.scale();
   float best = scale * first.xq;
-  for (int trial = -7; trial <= 7; ++trial) {
+  for (int trial = -kIq4LastTrial; trial <= kIq4LastTrial; ++trial) {
     const CodeFit fit = iq4_fit(x, weights, (static_cast<float>(trial) + lowest) / extreme);
     if (fit.qq > 0.0f && fit.xq * fit.xq > best * fit.qq) {
       scale = fit.xq / fit.qq;

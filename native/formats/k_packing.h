@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "formats/block32.h"
 #include "formats/super_block.h"
 
 // How the K types pack the codes and scales of a super-block.
@@ -89,14 +90,27 @@ static inline void pack_affine_scales(const uint8_t scales[8], const uint8_t min
   }
 }
 
+// Eight scales and eight mins, a byte each.
+struct AffineWords {
+  uint64_t scales;
+  uint64_t mins;
+};
+
+static inline AffineWords affine_words(const uint8_t packed[12]) {
+  const uint64_t first = load_codes(packed);
+  const uint64_t low = load_word(packed + 8);
+  const uint64_t six = first & 0x3f3f3f3f3f3f3f3fu;
+  const uint64_t upper = first >> 2 & 0x3030303030303030u;
+  const uint64_t last_scales = (low & 0x0f0f0f0fu) | (upper & 0xffffffffu);
+  const uint64_t last_mins = (low >> 4 & 0x0f0f0f0fu) | upper >> 32;
+  return {(six & 0xffffffffu) | last_scales << 32, six >> 32 | last_mins << 32};
+}
+
 static inline void unpack_affine_scales(const uint8_t packed[12], uint8_t scales[8],
                                         uint8_t mins[8]) {
-  for (int j = 0; j < 4; ++j) {
-    scales[j] = packed[j] & 63;
-    mins[j] = packed[j + 4] & 63;
-    scales[j + 4] = static_cast<uint8_t>((packed[j + 8] & 15) | packed[j] >> 6 << 4);
-    mins[j + 4] = static_cast<uint8_t>(packed[j + 8] >> 4 | packed[j + 4] >> 6 << 4);
-  }
+  const AffineWords words = affine_words(packed);
+  store_codes(words.scales, scales);
+  store_codes(words.mins, mins);
 }
 
 }  // namespace nibble

@@ -1,7 +1,5 @@
 #include "formats/mxfp4.h"
 
-#include <cmath>
-
 #include "formats/block32.h"
 #include "formats/fp4.h"
 #include "formats/magnitude.h"
@@ -11,34 +9,12 @@ namespace {
 
 constexpr uint8_t kNaN = 255;
 
-// floor(log2f(x)), without a mathematical library and so the same on every machine. It is the
-// exponent of x, except just under a power of two: there log2f rounds up to the integer. x lies m
-// units of 2^-24 (relative) under 2^k, so its logarithm lies m 2^-24 / ln 2 under k, and becomes k
-// if that is less than half the spacing of floats under k.
-int floor_log2(float x) {
-  const uint32_t bits = bits_of(x);
-  const int k = static_cast<int>(bits >> 23) - 126;
-  const float above = static_cast<float>(k);
-  const double half = (above - std::nextafter(above, -INFINITY)) / 2.0;
-  const double under = (0x00800000u - (bits & 0x007fffffu)) / 16777216.0;
-  return under < half * 0.69314718055994531 ? k : k - 1;
-}
-
-// The exponent that gives amax the largest exponent of a code: amax lies in 4 .. 8 times the scale,
-// and what is over 6 of it becomes 6. Under 2^-125 the exponent is out of a byte's range, and
-// upstream's conversion of it is not defined.
-uint8_t exponent_of(float amax) {
-  if (!(amax > 0.0f)) return 0;
-  const int e = floor_log2(amax) - 2 + 127;
-  return static_cast<uint8_t>(e < 0 ? 0 : e);
-}
-
 }  // namespace
 
 void quantize_row_MXFP4(const float* x, void* blocks, int64_t n) {
   auto* block = static_cast<BlockMXFP4*>(blocks);
   for (int64_t i = 0; i < n; i += kBlock32, ++block) {
-    block->e = exponent_of(largest_magnitude(x + i, kBlock32));
+    block->e = mxfp4_exponent(largest_magnitude(x + i, kBlock32));
     const float d = mxfp4_half_scale(block->e);
     uint8_t codes[kBlock32];
     for (int j = 0; j < kBlock32; ++j) codes[j] = nearest_fp4(x[i + j], d);

@@ -3,9 +3,14 @@
 #include <cstdint>
 
 #include "base/half.h"
+#include "formats/block32.h"
 #include "formats/formats.h"
 
 namespace nibble {
+
+constexpr int kValuesNVFP4 = 64;
+constexpr int kGroupNVFP4 = 16;
+constexpr int kGroupsNVFP4 = kValuesNVFP4 / kGroupNVFP4;
 
 // 64 floats of 4 bits (fp4.h) in groups of 16, each with a scale of its own: an unsigned float of 4
 // bits of exponent and 3 of mantissa (UE4M3).
@@ -15,14 +20,46 @@ struct BlockNVFP4 {
 };
 static_assert(sizeof(BlockNVFP4) == 36, "as in files");
 
-// Half the value of a scale. Its NaN (0x7f) counts as 0, as everywhere in the field, and its
-// highest bit is not looked at.
+// The f16 that are 1 / 256 of four scales: both have subnormals. Their NaN (0x7f) counts as 0, as
+// everywhere in the field, and their highest bit is not looked at.
+static inline uint64_t nvfp4_scales_as_f16(const uint8_t scales[4]) {
+  uint64_t words = 0;
+  for (int g = 0; g < 4; ++g) words |= static_cast<uint64_t>(scales[g]) << 16 * g;
+  // Bit 8 is set where it is not NaN.
+  const uint64_t others = (words ^ 0x007f007f007f007fu) + 0x00ff00ff00ff00ffu;
+  return (words << 7) & (others >> 8 & 0x0001000100010001u) * 0x3f80;
+}
+
+// Half the value of a scale is this times its f16.
+constexpr float kNvfp4HalfScale = 128.0f;
+
 static inline float nvfp4_half_scale(uint8_t scale) {
-  if (scale == 0x7f) return 0.0f;
-  const uint32_t exponent = scale >> 3 & 15;
-  const uint32_t mantissa = scale & 7;
-  if (exponent == 0) return static_cast<float>(mantissa) * 0.0009765625f;  // 2^-10
-  return float_of((exponent + 119) << 23 | mantissa << 20);
+  const uint8_t scales[4] = {scale};
+  return f16_to_f32(static_cast<uint16_t>(nvfp4_scales_as_f16(scales))) * kNvfp4HalfScale;
+}
+
+constexpr uint8_t kLargestScaleNVFP4 = 0x7e;  // 448
+
+// A group's largest magnitude over 6, the largest value of a code, as UE4M3. Halfway goes up. The
+// reference does not use the seven scales under the largest, 256 .. 416, and rounds subnormals to
+// at most 7 / 512; bytes have to be equal.
+static inline uint8_t nvfp4_scale(float amax) {
+  const float x = amax / 6.0f;
+  if (!(x > 0.0f)) return 0;
+  if (x < 0.015625f) {
+    const int mantissa = static_cast<int>(x * 512.0f + 0.5f);
+    return static_cast<uint8_t>(mantissa < 7 ? mantissa : 7);
+  }
+  // Exponent and mantissa side by side, so that rounding up carries from one into the other.
+  const uint32_t code = (bits_of(x) - (120u << 23) + (1u << 19)) >> 20;
+  return code < 15u << 3 ? static_cast<uint8_t>(code) : kLargestScaleNVFP4;
+}
+
+static inline void pack_nvfp4(const uint8_t codes[kValuesNVFP4], BlockNVFP4* block) {
+  for (int g = 0; g < kGroupsNVFP4; ++g) {
+    const uint8_t* group = codes + kGroupNVFP4 * g;
+    store_codes(load_codes(group) | load_codes(group + 8) << 4, block->qs + 8 * g);
+  }
 }
 
 static inline void unpack_nvfp4(const BlockNVFP4& block, uint8_t codes[64]) {

@@ -6,6 +6,8 @@
 
 namespace nibble {
 
+constexpr int kValuesQ1_0 = 128;
+
 // 128 signs: value j is d where bit j is set, else -d.
 struct BlockQ1_0 {
   uint16_t d;  // f16

@@ -63,7 +63,8 @@ void quantize_block(const float* x, BlockQ3_K* block) {
 }
 
 void quantize_important_block(const float* x, const float* importance, BlockQ3_K* block) {
-  const float variance = 2.0f * sum_of_squares(x, kSuperBlock) / static_cast<float>(kSuperBlock);
+  const float variance =
+      kImportantShareQ3_K * sum_of_squares(x, kSuperBlock) / static_cast<float>(kSuperBlock);
   uint8_t codes[kSuperBlock];
   float scales[kGroups];
   float group_weights[kGroups];

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/half.h"
+#include "formats/block32.h"
 #include "formats/formats.h"
 #include "formats/scale_search.h"
 #include "formats/super_block.h"
@@ -31,15 +32,22 @@ static inline void pack_q3_k_scales(const uint8_t scales[16], uint8_t packed[12]
   }
 }
 
+// Eight of them, from `first` (0 or 8), a byte each.
+static inline uint64_t eight_q3_k_scales(const uint8_t packed[12], int first) {
+  const uint64_t four = load_word(packed + 8);
+  const uint64_t upper = four | four << 30;  // those of the next four lie 2 bits higher
+  return (load_codes(packed) >> first / 2 & kLowNibbles) |
+         (upper >> first / 2 & 0x0303030303030303u) << 4;
+}
+
 static inline void unpack_q3_k_scales(const uint8_t packed[12], uint8_t scales[16]) {
-  for (int g = 0; g < 16; ++g) {
-    const int low = g < 8 ? packed[g] & 15 : packed[g - 8] >> 4;
-    scales[g] = static_cast<uint8_t>(low | (packed[8 + g % 4] >> 2 * (g / 4) & 3) << 4);
-  }
+  for (int first = 0; first < 16; first += 8)
+    store_codes(eight_q3_k_scales(packed, first), scales + first);
 }
 
 constexpr int kHalfQ3_K = 4;
 constexpr int kHalfScaleQ3_K = 32;
+constexpr float kImportantShareQ3_K = 2.0f;  // of the mean square, behind the weights
 
 static inline float q3_k_scale(uint16_t d, uint8_t code) {
   return f16_to_f32(d) * static_cast<float>(code - kHalfScaleQ3_K);

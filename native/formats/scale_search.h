@@ -9,6 +9,9 @@
 // Searches for the scale (and the min) of a group of kCount values under weights, with the codes
 // that belong to it. The bytes of files depend on every rounding: sums are floats and run over the
 // values in their order, and products are taken from left to right.
+//
+// All are static: kernels compile them for their own instruction sets, and no such copy may become
+// a symbol that other files use.
 namespace nibble {
 
 static inline int clamp_int(int x, int least, int most) {
@@ -47,7 +50,7 @@ struct CodeFit {
 
 // The value of largest magnitude, the first of them.
 template <int kCount>
-static inline float extreme_of(const float* x) {
+static float extreme_of(const float* x) {
   float extreme = 0.0f;
   for (int i = 0; i < kCount; ++i) {
     if (std::fabs(x[i]) > std::fabs(extreme)) extreme = x[i];
@@ -56,7 +59,7 @@ static inline float extreme_of(const float* x) {
 }
 
 template <int kCount>
-CodeFit symmetric_fit(const float* x, const float* weights, int half, float iscale) {
+static CodeFit symmetric_fit(const float* x, const float* weights, int half, float iscale) {
   CodeFit fit = {0.0f, 0.0f};
   for (int i = 0; i < kCount; ++i) {
     const int code = clamp_int(nearest_int(iscale * x[i]), -half, half - 1);
@@ -69,7 +72,7 @@ CodeFit symmetric_fit(const float* x, const float* weights, int half, float isca
 // extreme value to code 0, the one whose codes fit best. A group of zeros has codes 0. Returns
 // scale.
 template <int kCount>
-float search_symmetric(const float* x, const float* weights, int half, uint8_t* codes) {
+static float search_symmetric(const float* x, const float* weights, int half, uint8_t* codes) {
   std::memset(codes, 0, kCount);
   const float extreme = extreme_of<kCount>(x);
   if (std::fabs(extreme) < kGroupEpsilon) return 0.0f;
@@ -98,8 +101,8 @@ float search_symmetric(const float* x, const float* weights, int half, uint8_t* 
 // all the others, where the whole then fits better. `nearest` clamps; `needs_others` skips a code
 // where the others alone have no scale.
 template <int kCount, typename Code, typename Nearest>
-void refine_codes(const float* x, const float* weights, bool needs_others, const Nearest& nearest,
-                  Code* codes, CodeFit* fit) {
+static void refine_codes(const float* x, const float* weights, bool needs_others,
+                         const Nearest& nearest, Code* codes, CodeFit* fit) {
   for (int pass = 0; pass < 5; ++pass) {
     bool changed = false;
     for (int i = 0; i < kCount; ++i) {
@@ -127,7 +130,7 @@ void refine_codes(const float* x, const float* weights, bool needs_others, const
 // A value under 0, which rounding can leave where the values of a group are all but equal, has a
 // code that wraps, as upstream has it.
 template <int kCount>
-float search_positive(const float* x, const float* weights, int most, uint8_t* codes) {
+static float search_positive(const float* x, const float* weights, int most, uint8_t* codes) {
   std::memset(codes, 0, kCount);
   float max = 0.0f;
   for (int i = 0; i < kCount; ++i) max = max > x[i] ? max : x[i];
@@ -185,14 +188,14 @@ struct AffineFit {
 };
 
 template <int kCount>
-void affine_round(const float* x, float iscale, float min, int most, uint8_t* codes) {
+static void affine_round(const float* x, float iscale, float min, int most, uint8_t* codes) {
   for (int i = 0; i < kCount; ++i)
     codes[i] = static_cast<uint8_t>(clamp_int(nearest_int(iscale * (x[i] - min)), 0, most));
 }
 
 template <int kCount>
-float affine_error(const float* x, const float* weights, const uint8_t* codes, const AffineFit& fit,
-                   bool absolute) {
+static float affine_error(const float* x, const float* weights, const uint8_t* codes,
+                          const AffineFit& fit, bool absolute) {
   float sum = 0.0f;
   for (int i = 0; i < kCount; ++i) {
     const float error = fit.scale * static_cast<float>(codes[i]) + fit.min - x[i];
@@ -220,7 +223,8 @@ static inline bool affine_least_squares(const AffineSums& sums, AffineFit* fit) 
 }
 
 template <int kCount>
-void add_codes(const float* x, const float* weights, const uint8_t* codes, AffineSums* sums) {
+static void add_codes(const float* x, const float* weights, const uint8_t* codes,
+                      AffineSums* sums) {
   sums->q = sums->qq = sums->xq = 0.0f;
   for (int i = 0; i < kCount; ++i) {
     const float q = static_cast<float>(codes[i]);
@@ -234,8 +238,8 @@ void add_codes(const float* x, const float* weights, const uint8_t* codes, Affin
 // Codes 0 .. most of the scale and min with the smallest error: first (max - min) / most, then for
 // every trial the least squares of its codes. A trial starts from the min that is the best so far.
 template <int kCount>
-AffineFit search_affine(const float* x, const float* weights, int most, const AffineTrials& trials,
-                        uint8_t* codes) {
+static AffineFit search_affine(const float* x, const float* weights, int most,
+                               const AffineTrials& trials, uint8_t* codes) {
   float min = x[0];
   float max = x[0];
   AffineSums sums = {weights[0], weights[0] * x[0], 0.0f, 0.0f, 0.0f};

@@ -6,6 +6,11 @@
 // What the types share whose scale is the largest magnitude of a block: values become -d, 0 or d.
 namespace nibble {
 
+// What a product that no integer holds becomes with TQ1_0 and TQ2_0: on x86 the least long, whose
+// low bits are zeros. With Q2_0 it is the least int, and 0 the code.
+constexpr uint8_t kNoProductTQ = 1;
+constexpr uint8_t kNoProductQ2_0 = 0;
+
 // 0, 1 or 2 for -d, 0 or d, whichever is nearest to x; halfway goes away from zero. Under a d of
 // 2^-128 its inverse is infinite: products that no integer holds become `none`.
 static inline uint8_t ternary_code(float x, float inverse, uint8_t none) {

@@ -5,36 +5,14 @@
 #include "formats/ternary.h"
 
 namespace nibble {
-namespace {
-
-constexpr int kDigits = 5;
-constexpr int kPower = 243;  // 3^kDigits
-// What a product that no integer holds becomes: see tq2_0.cc.
-constexpr uint8_t kNone = 1;
-
-// Digits that a part does not have are zeros, at the end.
-void pack_digits(const uint8_t codes[kSuperBlock], BlockTQ1_0* block) {
-  for (const TernaryPart& part : kTernaryParts) {
-    for (int b = 0; b < part.bytes; ++b) {
-      int number = 0;
-      for (int k = 0; k < kDigits; ++k) {
-        number = 3 * number + (k < part.digits ? codes[part.value + part.bytes * k + b] : 0);
-      }
-      block->digits[part.first + b] = static_cast<uint8_t>((number * 256 + kPower - 1) / kPower);
-    }
-  }
-}
-
-}  // namespace
-
 void quantize_row_TQ1_0(const float* x, void* blocks, int64_t n) {
   auto* block = static_cast<BlockTQ1_0*>(blocks);
   for (int64_t i = 0; i < n; i += kSuperBlock, ++block) {
     const float d = largest_magnitude(x + i, kSuperBlock);
     uint8_t codes[kSuperBlock];
-    ternary_codes(x + i, kSuperBlock, d, kNone, codes);
+    ternary_codes(x + i, kSuperBlock, d, kNoProductTQ, codes);
     block->d = f32_to_f16(d);
-    pack_digits(codes, block);
+    pack_tq1_0(codes, block);
   }
 }
 

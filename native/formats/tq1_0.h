@@ -25,6 +25,23 @@ struct TernaryPart {
 };
 constexpr TernaryPart kTernaryParts[] = {{0, 32, 5, 0}, {32, 16, 5, 160}, {48, 4, 4, 240}};
 
+constexpr int kDigitsTQ1_0 = 5;
+constexpr int kPowerTQ1_0 = 243;  // 3^kDigitsTQ1_0
+
+// Digits that a part does not have are zeros, at the end.
+static inline void pack_tq1_0(const uint8_t codes[kSuperBlock], BlockTQ1_0* block) {
+  for (const TernaryPart& part : kTernaryParts) {
+    for (int b = 0; b < part.bytes; ++b) {
+      int number = 0;
+      for (int k = 0; k < kDigitsTQ1_0; ++k) {
+        number = 3 * number + (k < part.digits ? codes[part.value + part.bytes * k + b] : 0);
+      }
+      block->digits[part.first + b] =
+          static_cast<uint8_t>((number * 256 + kPowerTQ1_0 - 1) / kPowerTQ1_0);
+    }
+  }
+}
+
 static inline void unpack_tq1_0(const BlockTQ1_0& block, uint8_t codes[kSuperBlock]) {
   for (const TernaryPart& part : kTernaryParts) {
     int power = 1;

@@ -1,28 +1,19 @@
 #include "formats/tq2_0.h"
 
 #include "formats/block32.h"
+#include "formats/k_packing.h"
 #include "formats/magnitude.h"
 #include "formats/ternary.h"
 
 namespace nibble {
-namespace {
-
-// What a product that no integer holds becomes: on x86 the least long, whose low bits are zeros.
-constexpr uint8_t kNone = 1;
-
-}  // namespace
-
 void quantize_row_TQ2_0(const float* x, void* blocks, int64_t n) {
   auto* block = static_cast<BlockTQ2_0*>(blocks);
   for (int64_t i = 0; i < n; i += kSuperBlock, ++block) {
     const float d = largest_magnitude(x + i, kSuperBlock);
     uint8_t codes[kSuperBlock];
-    ternary_codes(x + i, kSuperBlock, d, kNone, codes);
+    ternary_codes(x + i, kSuperBlock, d, kNoProductTQ, codes);
     block->d = f32_to_f16(d);
-    for (int j = 0; j < kSuperBlock / 4; ++j) {
-      const uint8_t* q = codes + 128 * (j / 32) + j % 32;
-      block->qs[j] = static_cast<uint8_t>(q[0] | q[32] << 2 | q[64] << 4 | q[96] << 6);
-    }
+    pack_pairs_of_bits(codes, block->qs);
   }
 }
 

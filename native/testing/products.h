@@ -72,8 +72,11 @@ struct WeightRows {
   }
 
   // Products take scale * code and min apart: a value near 0 is a difference of two that are as
-  // large as the group's largest. Only Q5_K, with 32 codes a group, needs that room.
-  static bool by_group(const Format& format) { return format.id == kIdQ5_K; }
+  // large as the group's largest. (IQ1_S has a min too, but none of its values is near 0.)
+  static bool by_group(const Format& format) {
+    constexpr uint32_t kWithMin[] = {kIdQ4_1, kIdQ5_1, kIdQ2_K, kIdQ4_K, kIdQ5_K};
+    return contains(kWithMin, format.id);
+  }
 };
 
 // Whether `actual` is row . activation, within 1e-5 of the sum of the products' magnitudes.

@@ -1,10 +1,9 @@
 // GB/s of f32 for every format and instruction set: the best of several runs over data that fits
-// the second-level cache.
-#include <chrono>
-#include <cstdio>
+// the second-level cache. An argument is the only format.
 #include <vector>
 
 #include "kernels/dequantize_row/dequantize_row.h"
+#include "testing/bench_table.h"
 #include "testing/quantize_evenly.h"
 #include "testing/samples.h"
 
@@ -19,31 +18,16 @@ double gigabytes_per_second(const Format& format, Isa isa) {
   std::vector<float> x = testing::sample_row(testing::Sample::kNormal, random, kValues);
   std::vector<uint8_t> blocks(static_cast<size_t>(format.bytes(kValues)));
   testing::quantize_evenly(format, x.data(), blocks.data(), kValues);
-  double best = 0;
-  for (int run = 0; run < kRuns; ++run) {
-    const auto began = std::chrono::steady_clock::now();
-    find_dequantize_row(format, isa)(blocks.data(), x.data(), kValues);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
-    best = std::max(best, static_cast<double>(kValues) * 4e-9 / seconds.count());
-  }
-  return best;
-}
-
-void run() {
-  size_t count;
-  const Format* rows = formats(&count);
-  for (size_t i = 0; i < count; ++i) {
-    if (!rows[i].has_codec()) continue;
-    std::printf("%-6s", rows[i].name);
-    for (const Isa isa : kFileIsas) {
-      if (isa_supported(isa))
-        std::printf("  %s %6.2f", isa_name(isa), gigabytes_per_second(rows[i], isa));
-    }
-    std::printf("\n");
-  }
+  const DequantizeRow kernel = find_dequantize_row(format, isa);
+  return testing::best_rate(static_cast<double>(kValues) * 4e-9, kRuns,
+                            [&] { kernel(blocks.data(), x.data(), kValues); });
 }
 
 }  // namespace
 }  // namespace nibble
 
-int main() { nibble::run(); }
+int main(int count, char** args) {
+  nibble::testing::print_table(count, args, [](const nibble::Format& format) {
+    nibble::testing::print_rates(format, "", nibble::kFileIsas, nibble::gigabytes_per_second);
+  });
+}

@@ -2,131 +2,59 @@
 
 #include <cstdint>
 
-#include "base/half.h"
-#include "formats/block32.h"
-#include "formats/q4_0.h"
-#include "formats/q4_1.h"
-#include "formats/q5_0.h"
-#include "formats/q5_1.h"
-#include "formats/q6_k.h"
-#include "formats/q8_0.h"
 #include "kernels/dispatch.h"
+#include "kernels/unpack/unpacks.h"
 
-// The family as templates over an instruction set V (kernels/simd). Products and sums are the
-// scalar reference's, none is fused, so the values are the same.
+// The family as templates over an instruction set V (kernels/simd/dot_*.h) and a type's Unpack.
+// Products and sums are the scalar reference's, none is fused, so the values are the same.
 namespace nibble {
 namespace {
 
-// x = (code - zero) * d.
-template <typename V>
-void scale_codes(const uint8_t codes[kBlock32], float zero, float d, float* x) {
-  for (int j = 0; j < kBlock32; j += V::kWidth) {
-    V::store(x + j, V::mul(V::sub(V::from_u8(codes + j), V::set1(zero)), V::set1(d)));
-  }
-}
-
-// x = code * d + m.
-template <typename V>
-void shift_codes(const uint8_t codes[kBlock32], float d, float m, float* x) {
-  for (int j = 0; j < kBlock32; j += V::kWidth) {
-    V::store(x + j, V::add(V::mul(V::from_u8(codes + j), V::set1(d)), V::set1(m)));
-  }
-}
-
-template <typename V>
-void dequantize_q4_0(const void* blocks, float* x, int64_t n) {
-  const auto* block = static_cast<const BlockQ4_0*>(blocks);
-  for (int64_t i = 0; i < n; i += kBlock32, ++block) {
-    uint8_t codes[kBlock32];
-    unpack_nibbles(block->qs, codes);
-    scale_codes<V>(codes, 8.0f, f16_to_f32(block->d), x + i);
-  }
-}
-
-template <typename V>
-void dequantize_q5_0(const void* blocks, float* x, int64_t n) {
-  const auto* block = static_cast<const BlockQ5_0*>(blocks);
-  for (int64_t i = 0; i < n; i += kBlock32, ++block) {
-    uint8_t codes[kBlock32];
-    unpack_nibbles(block->qs, codes);
-    add_fifth_bits(block->qh, codes);
-    scale_codes<V>(codes, 16.0f, f16_to_f32(block->d), x + i);
-  }
-}
-
-template <typename V>
-void dequantize_q4_1(const void* blocks, float* x, int64_t n) {
-  const auto* block = static_cast<const BlockQ4_1*>(blocks);
-  for (int64_t i = 0; i < n; i += kBlock32, ++block) {
-    uint8_t codes[kBlock32];
-    unpack_nibbles(block->qs, codes);
-    shift_codes<V>(codes, f16_to_f32(block->d), f16_to_f32(block->m), x + i);
-  }
-}
-
-template <typename V>
-void dequantize_q5_1(const void* blocks, float* x, int64_t n) {
-  const auto* block = static_cast<const BlockQ5_1*>(blocks);
-  for (int64_t i = 0; i < n; i += kBlock32, ++block) {
-    uint8_t codes[kBlock32];
-    unpack_nibbles(block->qs, codes);
-    add_fifth_bits(block->qh, codes);
-    shift_codes<V>(codes, f16_to_f32(block->d), f16_to_f32(block->m), x + i);
-  }
-}
-
-template <typename V>
-void dequantize_q8_0(const void* blocks, float* x, int64_t n) {
-  const auto* block = static_cast<const BlockQ8_0*>(blocks);
-  for (int64_t i = 0; i < n; i += kBlock32, ++block) {
-    const typename V::F32 d = V::set1(f16_to_f32(block->d));
-    for (int j = 0; j < kBlock32; j += V::kWidth)
-      V::store(x + i + j, V::mul(V::from_i8(block->qs + j), d));
-  }
-}
-
-template <typename V>
-void dequantize_q6_k(const void* blocks, float* x, int64_t n) {
-  const auto* block = static_cast<const BlockQ6_K*>(blocks);
-  for (int64_t i = 0; i < n; i += kSuperBlock, ++block) {
-    const float d = f16_to_f32(block->d);
-    uint8_t codes[kSuperBlock];
-    unpack_q6_k(*block, codes);
-    for (int j = 0; j < kSuperBlock; j += V::kWidth) {
-      // V::kWidth divides 16, so a register never leaves its group.
-      const typename V::F32 scale = V::set1(d * static_cast<float>(block->scales[j / 16]));
-      V::store(x + i + j, V::mul(scale, V::sub(V::from_u8(codes + j), V::set1(32.0f))));
+// x = scale * (code - zero) + min. A register of floats never leaves its group.
+template <typename V, typename U>
+void dequantize_blocks(const void* blocks, float* x, int64_t n) {
+  static_assert(U::kGroup % V::kWidth == 0, "one scale for a register");
+  const auto* block = static_cast<const typename U::Block*>(blocks);
+  for (int64_t i = 0; i < n; i += U::kValues, ++block) {
+    typename V::Bytes codes[kRegistersOf<U>];
+    float scale[kGroupsOf<U>];
+    float min[kGroupsOf<U>];
+    U::template unpack<V>(*block, codes, scale, min);
+    for (int r = 0; r < kRegistersOf<U>; ++r) {
+      uint8_t bytes[32];
+      V::store_bytes(bytes, V::minus(codes[r], V::all(U::kZero)));
+      for (int j = 0; j < 32; j += V::kWidth, x += V::kWidth) {
+        const int g = (32 * r + j) / U::kGroup;
+        const typename V::F32 code = V::from_i8(reinterpret_cast<const int8_t*>(bytes) + j);
+        const typename V::F32 value = V::mul(code, V::set1(scale[g]));
+        V::store(x, U::kHasMin ? V::add(value, V::set1(min[g])) : value);
+      }
     }
   }
 }
 
-template <typename V>
-void dequantize_f16(const void* blocks, float* x, int64_t n) {
-  const auto* from = static_cast<const uint16_t*>(blocks);
+template <typename V, typename Load>
+void dequantize_floats(const void* blocks, float* x, int64_t n) {
+  const auto* from = static_cast<const typename Load::Value*>(blocks);
   int64_t i = 0;
-  for (; i + V::kWidth <= n; i += V::kWidth) V::store(x + i, V::from_f16(from + i));
-  for (; i < n; ++i) x[i] = f16_to_f32(from[i]);
-}
-
-template <typename V>
-void dequantize_bf16(const void* blocks, float* x, int64_t n) {
-  const auto* from = static_cast<const uint16_t*>(blocks);
-  int64_t i = 0;
-  for (; i + V::kWidth <= n; i += V::kWidth) V::store(x + i, V::from_bf16(from + i));
-  for (; i < n; ++i) x[i] = bf16_to_f32(from[i]);
+  for (; i + V::kWidth <= n; i += V::kWidth) V::store(x + i, Load::lanes(from + i));
+  for (; i < n; ++i) x[i] = Load::one(from[i]);
 }
 
 // F32 is a copy: the reference does it.
 template <typename V>
-constexpr KernelRow<DequantizeRow> kRows[] = {
-    {kIdF16, dequantize_f16<V>},   {kIdBF16, dequantize_bf16<V>}, {kIdQ4_0, dequantize_q4_0<V>},
-    {kIdQ4_1, dequantize_q4_1<V>}, {kIdQ5_0, dequantize_q5_0<V>}, {kIdQ5_1, dequantize_q5_1<V>},
-    {kIdQ8_0, dequantize_q8_0<V>}, {kIdQ6_K, dequantize_q6_k<V>},
+constexpr KernelRow<DequantizeRow> kDequantizeRowRows[] = {
+    {kIdF16, dequantize_floats<V, LoadF16<V>>},
+    {kIdBF16, dequantize_floats<V, LoadBF16<V>>},
+#define NIBBLE_UNPACK(type) {kId##type, dequantize_blocks<V, Unpack##type>},
+#include "kernels/unpack/unpacks.inc"
+#undef NIBBLE_UNPACK
 };
 
 template <typename V>
-constexpr KernelTable<DequantizeRow> table_of(Isa isa) {
-  return {isa, kRows<V>, sizeof(kRows<V>) / sizeof(kRows<V>[0])};
+constexpr KernelTable<DequantizeRow> dequantize_row_table(Isa isa) {
+  return {isa, kDequantizeRowRows<V>,
+          sizeof(kDequantizeRowRows<V>) / sizeof(kDequantizeRowRows<V>[0])};
 }
 
 }  // namespace

@@ -26,14 +26,8 @@ struct CodePanel {
         min(scale + kPanelRows * (n / kActGroup)) {}
 };
 
-// What is taken from every code. It costs nothing: integer sums start at minus zero * (sum of the
-// activations' codes).
-template <typename V, typename U>
-constexpr int kZeroOf = U::kZero + (V::kUnsignedOnly && U::kSigned ? 128 : 0);
-
 template <typename V, typename U>
 void fill_row(const uint8_t* weights, int64_t n, int64_t row, const CodePanel& panel) {
-  constexpr uint8_t kShift = V::kUnsignedOnly && U::kSigned ? 128 : 0;
   const auto* block = reinterpret_cast<const typename U::Block*>(weights);
   for (int64_t i = 0; i < n; i += U::kValues, ++block) {
     typename V::Bytes registers[kRegistersOf<U>];
@@ -42,7 +36,7 @@ void fill_row(const uint8_t* weights, int64_t n, int64_t row, const CodePanel& p
     U::template unpack<V>(*block, registers, scale, min);
     alignas(64) uint8_t codes[U::kValues];
     for (int r = 0; r < kRegistersOf<U>; ++r)
-      V::store_bytes(codes + 32 * r, V::minus(registers[r], kShift));
+      V::store_bytes(codes + 32 * r, as_multiplied<V, U>(registers[r]));
     for (int j = 0; j < U::kValues; j += 4)
       std::memcpy(panel.codes + (i + j) * kPanelRows + 4 * row, codes + j, 4);
     for (int g = 0; g < kGroupsOf<U>; ++g) {

@@ -115,15 +115,19 @@ struct Q2KLanes {
 template <typename V, typename Type, int kCount>
 void round_codes(const float* x, const StoredScales<kSuperBlock / Type::kGroup>& stored,
                  const FoundGroups<kCount>& found, int first, uint8_t* codes) {
+  const float d = f16_to_f32(stored.d);
+  const float dmin = f16_to_f32(stored.dmin);
   for (int g = 0; g < kSuperBlock / Type::kGroup; ++g) {
-    const float scale = f16_to_f32(stored.d) * static_cast<float>(stored.scales[g]);
-    const float min = f16_to_f32(stored.dmin) * static_cast<float>(stored.mins[g]);
-    const typename V::F32 iscale = V::set1(found.iscales[first + g]);
-    const typename V::F32 start = V::set1(found.starts[first + g]);
-    for (int i = Type::kGroup * g; i < Type::kGroup * (g + 1); i += V::kWidth) {
-      const typename V::F32 v = V::load(x + i);
-      const typename V::F32 q = scale == 0.0f ? V::mul(iscale, V::sub(v, start))
-                                              : V::div(V::add(v, V::set1(min)), V::set1(scale));
+    const float scale = d * static_cast<float>(stored.scales[g]);
+    const float min = dmin * static_cast<float>(stored.mins[g]);
+    const int at = Type::kGroup * g;
+    if (scale == 0.0f) {
+      round_affine<V, Type::kGroup>(x + at, found.iscales[first + g], found.starts[first + g],
+                                    Type::kMost, codes + at);
+      continue;
+    }
+    for (int i = at; i < at + Type::kGroup; i += V::kWidth) {
+      const typename V::F32 q = V::div(V::add(V::load(x + i), V::set1(min)), V::set1(scale));
       V::store_codes(codes + i, V::nearest(q, 0, Type::kMost), Type::kMost);
     }
   }

@@ -1,11 +1,10 @@
 // GB/s of f32 for every format and instruction set, without and with importance: the best of
 // several runs over data that fits the second-level cache. An argument is the only format.
-#include <chrono>
-#include <cstdio>
-#include <cstring>
+#include <functional>
 #include <vector>
 
 #include "kernels/quantize_row/quantize_row.h"
+#include "testing/bench_table.h"
 #include "testing/samples.h"
 
 namespace nibble {
@@ -14,19 +13,8 @@ namespace {
 constexpr int64_t kValues = 1 << 16;
 constexpr int kRuns = 40;
 
-template <typename Quantize>
-double gigabytes_per_second(const Quantize& quantize) {
-  quantize();
-  double best = 0;
-  double total = 0;
-  for (int run = 0; run < kRuns && total < 1.0; ++run) {
-    const auto began = std::chrono::steady_clock::now();
-    quantize();
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
-    total += seconds.count();
-    best = std::max(best, static_cast<double>(kValues) * 4e-9 / seconds.count());
-  }
-  return best;
+double rate(const std::function<void()>& quantize) {
+  return testing::best_rate(static_cast<double>(kValues) * 4e-9, kRuns, quantize);
 }
 
 double plain_speed(const Format& format, Isa isa) {
@@ -34,7 +22,7 @@ double plain_speed(const Format& format, Isa isa) {
   const std::vector<float> x = testing::sample_row(testing::Sample::kNormal, random, kValues);
   std::vector<uint8_t> blocks(static_cast<size_t>(format.bytes(kValues)));
   const QuantizeRow kernel = find_quantize_row(format, isa);
-  return gigabytes_per_second([&] { kernel(x.data(), blocks.data(), kValues); });
+  return rate([&] { kernel(x.data(), blocks.data(), kValues); });
 }
 
 double weighted_speed(const Format& format, Isa isa) {
@@ -45,32 +33,20 @@ double weighted_speed(const Format& format, Isa isa) {
   const QuantizeWeighted kernel = find_quantize_weighted(format, isa);
   // Rows as long as models have them: the variance is a row's.
   constexpr int64_t kRow = 4096;
-  return gigabytes_per_second([&] {
+  return rate([&] {
     for (int64_t i = 0; i < kValues; i += kRow)
       kernel(x.data() + i, importance.data() + i, blocks.data() + format.bytes(i), kRow);
   });
 }
 
-template <typename Speed>
-void print_row(const Format& format, const char* how, const Speed& speed) {
-  std::printf("%-8s%-10s", format.name, how);
-  for (const Isa isa : kFileIsas) {
-    if (isa_supported(isa)) std::printf("  %s %6.3f", isa_name(isa), speed(format, isa));
-  }
-  std::printf("\n");
-}
-
-void run(const char* only) {
-  size_t count;
-  const Format* rows = formats(&count);
-  for (size_t i = 0; i < count; ++i) {
-    if (only != nullptr && std::strcmp(only, rows[i].name) != 0) continue;
-    if (rows[i].quantize_row != nullptr) print_row(rows[i], "", plain_speed);
-    if (rows[i].quantize_weighted != nullptr) print_row(rows[i], "weighted", weighted_speed);
-  }
+void print_row(const Format& format) {
+  if (format.quantize_row != nullptr)
+    testing::print_rates(format, "          ", kFileIsas, plain_speed);
+  if (format.quantize_weighted != nullptr)
+    testing::print_rates(format, "weighted  ", kFileIsas, weighted_speed);
 }
 
 }  // namespace
 }  // namespace nibble
 
-int main(int count, char** args) { nibble::run(count > 1 ? args[1] : nullptr); }
+int main(int count, char** args) { nibble::testing::print_table(count, args, nibble::print_row); }

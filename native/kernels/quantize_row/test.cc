@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "kernels/quantize_row/isa_tables.h"
@@ -20,6 +21,13 @@ using testing::Sample;
 // Blocks in a row: odd numbers, so that no kernel can count on pairs.
 constexpr int64_t kBlockCounts[] = {1, 3, 7};
 
+// Of small blocks kernels take up to 32 at once, and the last row has more.
+int64_t values_of(const Format& format, int64_t blocks) {
+  const int64_t n = blocks * format.values_per_block;
+  if (format.values_per_block == 1) return 37 * n;
+  return blocks == 7 && format.values_per_block < 256 ? 9 * n : n;
+}
+
 void test_equal_bytes(const Format& format, Isa isa) {
   Isa used;
   const QuantizeRow kernel = find_quantize_row(format, isa, &used);
@@ -29,8 +37,7 @@ void test_equal_bytes(const Format& format, Isa isa) {
   for (const Sample sample : testing::kAllSamples) {
     for (const int64_t blocks : kBlockCounts) {
       for (int repeat = 0; repeat < 8; ++repeat) {
-        const int64_t n =
-            blocks * format.values_per_block * (format.values_per_block == 1 ? 37 : 1);
+        const int64_t n = values_of(format, blocks);
         const std::vector<float> x = testing::sample_row(sample, random, n);
         const size_t bytes = static_cast<size_t>(format.bytes(n));
         // A guard of 64 bytes shows what is written beyond the end.
@@ -43,6 +50,19 @@ void test_equal_bytes(const Format& format, Isa isa) {
       }
     }
   }
+}
+
+// A row whose values are of another kind, and far larger or smaller, every 16: kernels that take
+// many groups at once have all fates side by side.
+std::vector<float> mixed_row(Random& random, int64_t n) {
+  std::vector<float> row;
+  while (row.size() < static_cast<size_t>(n)) {
+    const Sample sample = testing::kAllSamples[random.bits() % std::size(testing::kAllSamples)];
+    const float scale = std::ldexp(1.0f, static_cast<int>(random.bits() % 64) - 63);
+    for (float x : testing::sample_row(sample, random, 16)) row.push_back(x * scale);
+  }
+  row.resize(static_cast<size_t>(n));
+  return row;
 }
 
 // A row's importances: as they come, columns that the text never used, and none that it did.
@@ -68,7 +88,7 @@ void test_equal_weighted_bytes(const Format& format, Isa isa) {
   for (const Sample sample : testing::kAllSamples) {
     for (const Importance kind : {Importance::kAny, Importance::kGaps, Importance::kNone}) {
       for (const int64_t blocks : kBlockCounts) {
-        const int64_t n = blocks * format.values_per_block;
+        const int64_t n = values_of(format, blocks);
         const std::vector<float> x = testing::sample_row(sample, random, n);
         const std::vector<float> importance = importance_row(kind, random, n);
         const size_t bytes = static_cast<size_t>(format.bytes(n));
@@ -80,6 +100,33 @@ void test_equal_weighted_bytes(const Format& format, Isa isa) {
               static_cast<int64_t>(sample) * 1000 + blocks * 10 + static_cast<int64_t>(kind));
       }
     }
+  }
+}
+
+void test_mixed_rows(const Format& format, Isa isa) {
+  Random random(format.id + 17);
+  const int64_t n = values_of(format, 7);
+  const size_t bytes = static_cast<size_t>(format.bytes(n));
+  Isa used;
+  const QuantizeRow plain = find_quantize_row(format, isa, &used);
+  const bool has_plain = format.quantize_row != nullptr && used != Isa::kGeneric;
+  const QuantizeWeighted weighted = find_quantize_weighted(format, isa, &used);
+  const bool has_weighted = format.quantize_weighted != nullptr && used != Isa::kGeneric;
+  for (int repeat = 0; repeat < 40; ++repeat) {
+    const std::vector<float> x = mixed_row(random, n);
+    std::vector<uint8_t> expected(bytes);
+    std::vector<uint8_t> actual(bytes);
+    if (has_plain) {
+      format.quantize_row(x.data(), expected.data(), n);
+      plain(x.data(), actual.data(), n);
+      CHECK(expected == actual, format.name, repeat);
+    }
+    if (!has_weighted) continue;
+    const std::vector<float> importance =
+        importance_row(repeat % 2 == 0 ? Importance::kAny : Importance::kGaps, random, n);
+    format.quantize_weighted(x.data(), importance.data(), expected.data(), n);
+    weighted(x.data(), importance.data(), actual.data(), n);
+    CHECK(expected == actual, format.name, repeat);
   }
 }
 
@@ -191,6 +238,7 @@ void run() {
     }
     for (size_t i = 0; i < count; ++i) {
       if (rows[i].quantize_weighted != nullptr) test_equal_weighted_bytes(rows[i], isa);
+      test_mixed_rows(rows[i], isa);
       if (rows[i].quantize_row == nullptr) continue;
       test_equal_bytes(rows[i], isa);
       test_survives_non_finite(rows[i], isa);

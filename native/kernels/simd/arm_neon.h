@@ -13,6 +13,7 @@ struct Neon {
   static constexpr int kWidth = 4;
   using F32 = float32x4_t;
   using Mask = uint32x4_t;
+  using Words = uint32x4_t;  // one in every lane
 
   static F32 load(const float* p) { return vld1q_f32(p); }
   static void store(float* p, F32 v) { vst1q_f32(p, v); }
@@ -32,8 +33,14 @@ struct Neon {
   static Mask both(Mask a, Mask b) { return vandq_u32(a, b); }
   // In every lane.
   static bool holds(Mask mask) { return vminvq_u32(mask) != 0; }
+  // Bit i is lane i.
+  static unsigned bits(Mask mask) {
+    const int32x4_t places = {0, 1, 2, 3};
+    return vaddvq_u32(vshlq_u32(vshrq_n_u32(mask, 31), places));
+  }
   // b where the mask holds, else a.
   static F32 blend(F32 a, F32 b, Mask mask) { return vbslq_f32(mask, b, a); }
+  static constexpr bool kLooksUp32 = false;
   // Four rows of four floats become columns; the strides are between rows.
   static void transpose4(const float* from, int stride, float* to, int to_stride) {
     const float32x4x2_t ab = vtrnq_f32(vld1q_f32(from), vld1q_f32(from + stride));
@@ -80,6 +87,23 @@ struct Neon {
     int32x4_t q = vsubq_s32(vandq_s32(bits, vdupq_n_s32(0x007fffff)), vdupq_n_s32(0x00400000));
     q = vminq_s32(vmaxq_s32(q, vdupq_n_s32(low)), vdupq_n_s32(high));
     return vcvtq_f32_s32(q);
+  }
+
+  static Words load_words(const uint16_t* p) { return vmovl_u16(vld1_u16(p)); }
+  // Of integers that a word holds.
+  static void store_words(uint16_t* p, F32 v) { vst1_u16(p, vmovn_u32(vcvtq_u32_f32(v))); }
+  static Words shift_right(Words a, int bits) { return vshlq_u32(a, vdupq_n_s32(-bits)); }
+  // Entry `index` % kSize of a table in every lane; kSize is 4 or 8. Four bytes are looked up.
+  template <int kSize>
+  static F32 lookup(const float* table, Words index) {
+    const uint32x4_t at = vandq_u32(index, vdupq_n_u32(kSize - 1));
+    const uint8x16_t bytes =
+        vreinterpretq_u8_u32(vmlaq_u32(vdupq_n_u32(0x03020100), at, vdupq_n_u32(0x04040404)));
+    uint8x16x2_t halves;
+    halves.val[0] = vreinterpretq_u8_f32(vld1q_f32(table));
+    if constexpr (kSize == 4) return vreinterpretq_f32_u8(vqtbl1q_u8(halves.val[0], bytes));
+    halves.val[1] = vreinterpretq_u8_f32(vld1q_f32(table + kSize - 4));
+    return vreinterpretq_f32_u8(vqtbl2q_u8(halves, bytes));
   }
 
   static F32 from_u8(const uint8_t* p) {

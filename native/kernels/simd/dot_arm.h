@@ -39,9 +39,15 @@ struct DotNeon : Neon {
   static Bytes either(Bytes a, Bytes b) {
     return {{vorrq_u8(a.val[0], b.val[0]), vorrq_u8(a.val[1], b.val[1])}};
   }
-  static Bytes minus(Bytes b, uint8_t x) {
-    const uint8x16_t less = vdupq_n_u8(x);
-    return {{vsubq_u8(b.val[0], less), vsubq_u8(b.val[1], less)}};
+  static Bytes all(uint8_t x) { return {{vdupq_n_u8(x), vdupq_n_u8(x)}}; }
+  static Bytes minus(Bytes a, Bytes b) {
+    return {{vsubq_u8(a.val[0], b.val[0]), vsubq_u8(a.val[1], b.val[1])}};
+  }
+  static Bytes times(Bytes a, Bytes b) {
+    return {{vmulq_u8(a.val[0], b.val[0]), vmulq_u8(a.val[1], b.val[1])}};
+  }
+  static Bytes at_least(Bytes b, uint8_t x) {
+    return {{vcgeq_u8(b.val[0], vdupq_n_u8(x)), vcgeq_u8(b.val[1], vdupq_n_u8(x))}};
   }
   template <int kBits>
   static Bytes right(Bytes b) {
@@ -55,21 +61,117 @@ struct DotNeon : Neon {
     const uint8x16_t both = vld1q_u8(p);
     return {{vandq_u8(both, vdupq_n_u8(0x0f)), vshrq_n_u8(both, 4)}};
   }
-  static Bytes spread(const uint8_t* p) {
+  static Bytes each_eight(uint32_t word) {
+    const uint8x16_t bytes = vreinterpretq_u8_u32(vdupq_n_u32(word));
+    const uint8x16_t which = vcombine_u8(vdup_n_u8(0), vdup_n_u8(1));
+    return {{vqtbl1q_u8(bytes, which), vqtbl1q_u8(bytes, vaddq_u8(which, vdupq_n_u8(2)))}};
+  }
+  static Bytes spread(uint32_t bits) {
     const uint8x16_t bit = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201u));
-    const uint8x16_t low = vcombine_u8(vdup_n_u8(p[0]), vdup_n_u8(p[1]));
-    const uint8x16_t high = vcombine_u8(vdup_n_u8(p[2]), vdup_n_u8(p[3]));
-    return {{vtstq_u8(low, bit), vtstq_u8(high, bit)}};
+    const Bytes bytes = each_eight(bits);
+    return {{vtstq_u8(bytes.val[0], bit), vtstq_u8(bytes.val[1], bit)}};
+  }
+  static Bytes lookup16(const int8_t (&table)[16], Bytes b) {
+    const uint8x16_t entries = vreinterpretq_u8_s8(vld1q_s8(table));
+    return {{vqtbl1q_u8(entries, b.val[0]), vqtbl1q_u8(entries, b.val[1])}};
+  }
+  static Bytes nibbles_of_eights(const uint8_t* p) {
+    const uint8x16_t both = vld1q_u8(p);
+    const uint8x16_t low = vandq_u8(both, vdupq_n_u8(0x0f));
+    const uint8x16_t high = vshrq_n_u8(both, 4);
+    return {{vcombine_u8(vget_low_u8(low), vget_low_u8(high)),
+             vcombine_u8(vget_high_u8(low), vget_high_u8(high))}};
+  }
+  static Bytes pairs_of_bits(const uint8_t* p) {
+    const uint16x8_t words = vmovl_u8(vld1_u8(p));
+    const auto spread_four = [](uint16x4_t bytes) {
+      uint32x4_t b = vmovl_u16(bytes);
+      b = vorrq_u32(b, vshlq_n_u32(b, 6));
+      return vreinterpretq_u8_u32(vorrq_u32(b, vshlq_n_u32(b, 12)));
+    };
+    return mask({{spread_four(vget_low_u16(words)), spread_four(vget_high_u16(words))}}, 0x03);
+  }
+  static Bytes negate(Bytes b, uint32_t bits) {
+    const Bytes minus_one = spread(bits);
+    return {{vsubq_u8(veorq_u8(b.val[0], minus_one.val[0]), minus_one.val[0]),
+             vsubq_u8(veorq_u8(b.val[1], minus_one.val[1]), minus_one.val[1])}};
+  }
+  static Bytes exclusive(Bytes a, Bytes b) {
+    return {{veorq_u8(a.val[0], b.val[0]), veorq_u8(a.val[1], b.val[1])}};
+  }
+  static Bytes from_words(uint32x4_t low, uint32x4_t high) {
+    return {{vreinterpretq_u8_u32(low), vreinterpretq_u8_u32(high)}};
+  }
+  template <int kBits>
+  static Bytes left_words(Bytes b) {
+    return from_words(vshlq_n_u32(vreinterpretq_u32_u8(b.val[0]), kBits),
+                      vshlq_n_u32(vreinterpretq_u32_u8(b.val[1]), kBits));
+  }
+  static Bytes mask_words(Bytes b, uint32_t bits) {
+    const uint8x16_t m = vreinterpretq_u8_u32(vdupq_n_u32(bits));
+    return {{vandq_u8(b.val[0], m), vandq_u8(b.val[1], m)}};
+  }
+  static Bytes odd_words(const uint8_t* p) {
+    const auto words = [p](int at) { return vreinterpretq_u32_u8(vld1q_u8(p + at)); };
+    return from_words(vuzp2q_u32(words(0), words(16)), vuzp2q_u32(words(32), words(48)));
+  }
+  static Bytes above_bit_9(const uint16_t* p) {
+    const auto eight = [p](int at) { return vmovn_u16(vshrq_n_u16(vld1q_u16(p + at), 9)); };
+    return {{vcombine_u8(eight(0), eight(8)), vcombine_u8(eight(16), eight(24))}};
+  }
+  static Bytes nibbles_in_turn(const uint8_t* p) {
+    const uint8x16_t bytes = vld1q_u8(p);
+    const uint8x16_t low = vandq_u8(bytes, vdupq_n_u8(0x0f));
+    const uint8x16_t high = vshrq_n_u8(bytes, 4);
+    return {{vzip1q_u8(low, high), vzip2q_u8(low, high)}};
+  }
+  static void store_pairs(uint16_t* to, Bytes low, Bytes high) {
+    for (int i = 0; i < 2; ++i) {
+      vst1q_u16(to + 16 * i, vreinterpretq_u16_u8(vzip1q_u8(low.val[i], high.val[i])));
+      vst1q_u16(to + 16 * i + 8, vreinterpretq_u16_u8(vzip2q_u8(low.val[i], high.val[i])));
+    }
+  }
+  template <typename Index>
+  static Bytes join(const int8_t (*table)[8], const Index* at) {
+    const auto point = [&](int k) { return vreinterpret_u8_s8(vld1_s8(table[at[k]])); };
+    return {{vcombine_u8(point(0), point(1)), vcombine_u8(point(2), point(3))}};
+  }
+  template <typename Index>
+  static Bytes join(const int8_t (*table)[4], const Index* at) {
+    uint32_t words[8];
+    for (int i = 0; i < 8; ++i) std::memcpy(words + i, table[at[i]], sizeof(words[i]));
+    const auto four = [&](int i) {
+      uint32x4_t v = vdupq_n_u32(words[i]);
+      v = vsetq_lane_u32(words[i + 1], v, 1);
+      v = vsetq_lane_u32(words[i + 2], v, 2);
+      return vsetq_lane_u32(words[i + 3], v, 3);
+    };
+    return from_words(four(0), four(4));
   }
   static float half(uint16_t x) { return f16_to_f32(x); }
-  static void scale_eight(const int8_t* scales, float d, float* out) {
-    const int16x8_t wide = vmovl_s8(vld1_s8(scales));
+  static void scale_eight(uint64_t scales, float d, float* out) {
+    const int16x8_t wide = vmovl_s8(vcreate_s8(scales));
     vst1q_f32(out, vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide))), d));
     vst1q_f32(out + 4, vmulq_n_f32(vcvtq_f32_s32(vmovl_high_s16(wide)), d));
+  }
+  static void scale_tops(Bytes words, float d, float* out) {
+    for (int i = 0; i < 2; ++i) {
+      const uint32x4_t top = vshrq_n_u32(vreinterpretq_u32_u8(words.val[i]), 27);
+      const float32x4_t odd = vcvtq_f32_u32(vorrq_u32(top, vdupq_n_u32(1)));
+      vst1q_f32(out + 4 * i, vmulq_n_f32(odd, d));
+    }
+  }
+  static void scale_halves(uint64_t halves, float d, float* out) {
+    vst1q_f32(out, vmulq_n_f32(vcvt_f32_f16(vreinterpret_f16_u16(vcreate_u16(halves))), d));
   }
 
   using F8 = float32x4x2_t;
   static F8 zero8() { return {{vdupq_n_f32(0.0f), vdupq_n_f32(0.0f)}}; }
+  static F8 load8(const float* p) { return {{vld1q_f32(p), vld1q_f32(p + 4)}}; }
+  static F8 add_pairs8(const float* p) {
+    return {{vpaddq_f32(vld1q_f32(p), vld1q_f32(p + 4)),
+             vpaddq_f32(vld1q_f32(p + 8), vld1q_f32(p + 12))}};
+  }
   static F8 fma8(F8 a, F8 b, F8 c) {
     return {{vfmaq_f32(c.val[0], a.val[0], b.val[0]), vfmaq_f32(c.val[1], a.val[1], b.val[1])}};
   }
@@ -82,7 +184,6 @@ struct DotNeon : Neon {
   using I8 = int32x4x2_t;
   static I8 zero_i8() { return {{vdupq_n_s32(0), vdupq_n_s32(0)}}; }
   static F8 to_f8(I8 v) { return {{vcvtq_f32_s32(v.val[0]), vcvtq_f32_s32(v.val[1])}}; }
-  static Bytes all(uint8_t x) { return {{vdupq_n_u8(x), vdupq_n_u8(x)}}; }
   static I8 minus_i8(I8 a, I8 b) {
     return {{vsubq_s32(a.val[0], b.val[0]), vsubq_s32(a.val[1], b.val[1])}};
   }

@@ -22,8 +22,18 @@ struct RowsAvx2 {
     return _mm256_and_si256(b, _mm256_set1_epi8(static_cast<char>(bits)));
   }
   static Bytes either(Bytes a, Bytes b) { return _mm256_or_si256(a, b); }
-  static Bytes minus(Bytes b, uint8_t x) {
-    return _mm256_sub_epi8(b, _mm256_set1_epi8(static_cast<char>(x)));
+  static Bytes all(uint8_t x) { return _mm256_set1_epi8(static_cast<char>(x)); }
+  static Bytes minus(Bytes a, Bytes b) { return _mm256_sub_epi8(a, b); }
+  // Low 8 bits of products.
+  static Bytes times(Bytes a, Bytes b) {
+    const __m256i even = _mm256_mullo_epi16(a, b);
+    const __m256i odd = _mm256_mullo_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8));
+    return _mm256_blendv_epi8(even, _mm256_slli_epi16(odd, 8),
+                              _mm256_set1_epi16(static_cast<int16_t>(0xff00)));
+  }
+  // 0xff where a byte is at least x.
+  static Bytes at_least(Bytes b, uint8_t x) {
+    return _mm256_cmpeq_epi8(_mm256_max_epu8(b, all(x)), b);
   }
   // Shifts move bits into neighbouring bytes: mask first on the left, afterwards on the right.
   template <int kBits>
@@ -39,26 +49,110 @@ struct RowsAvx2 {
     const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return mask(_mm256_set_m128i(_mm_srli_epi16(both, 4), both), 0x0f);
   }
-  // 0xff where a bit is set, of 32.
-  static Bytes spread(const uint8_t* p) {
-    int32_t bits;
-    std::memcpy(&bits, p, sizeof(bits));
+  // Each of a word's bytes eight times.
+  static Bytes each_eight(uint32_t word) {
     const __m256i which = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
                                            2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    return _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int32_t>(word)), which);
+  }
+  // 0xff where a bit is set, of 32.
+  static Bytes spread(uint32_t bits) {
     const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201u));
-    const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(bits), which);
-    return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit);
+    return _mm256_cmpeq_epi8(_mm256_and_si256(each_eight(bits), bit), bit);
+  }
+  // Entry b of a table of 16, for bytes of 0 .. 15.
+  static Bytes lookup16(const int8_t (&table)[16], Bytes b) {
+    const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(entries), b);
+  }
+  // The low halves of 8 bytes, then their high halves; then the same of the next 8.
+  static Bytes nibbles_of_eights(const uint8_t* p) {
+    const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i high = _mm_srli_epi16(both, 4);
+    return mask(_mm256_set_m128i(_mm_unpackhi_epi64(both, high), _mm_unpacklo_epi64(both, high)),
+                0x0f);
+  }
+  // The four pairs of bits of each of 8 bytes, the lowest first.
+  static Bytes pairs_of_bits(const uint8_t* p) {
+    __m256i b = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+    b = _mm256_or_si256(b, _mm256_slli_epi32(b, 6));
+    return mask(_mm256_or_si256(b, _mm256_slli_epi32(b, 12)), 0x03);
+  }
+  // Minus the byte where a bit is set, of 32.
+  static Bytes negate(Bytes b, uint32_t bits) {
+    const __m256i minus_one = spread(bits);
+    return _mm256_sub_epi8(_mm256_xor_si256(b, minus_one), minus_one);
+  }
+  static Bytes exclusive(Bytes a, Bytes b) { return _mm256_xor_si256(a, b); }
+  // The bytes as eight words of 32 bits, the lowest byte first.
+  template <int kBits>
+  static Bytes left_words(Bytes b) {
+    return _mm256_slli_epi32(b, kBits);
+  }
+  static Bytes mask_words(Bytes b, uint32_t bits) {
+    return _mm256_and_si256(b, _mm256_set1_epi32(static_cast<int32_t>(bits)));
+  }
+  // Words 1, 3, .. 15 of 16; and the bits from 9 up of 32 numbers of 16, as bytes.
+  static Bytes odd_words(const uint8_t* p) {
+    const __m256 low = _mm256_loadu_ps(reinterpret_cast<const float*>(p));
+    const __m256 high = _mm256_loadu_ps(reinterpret_cast<const float*>(p + 32));
+    return _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xdd)), 0xd8);
+  }
+  static Bytes above_bit_9(const uint16_t* p) {
+    const __m256i low = _mm256_srli_epi16(load_bytes(reinterpret_cast<const uint8_t*>(p)), 9);
+    const __m256i high = _mm256_srli_epi16(load_bytes(reinterpret_cast<const uint8_t*>(p + 16)), 9);
+    return _mm256_permute4x64_epi64(_mm256_packus_epi16(low, high), 0xd8);
+  }
+  // The low halves of 16 bytes and their high halves, in turn.
+  static Bytes nibbles_in_turn(const uint8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i high = _mm_srli_epi16(bytes, 4);
+    return mask(_mm256_set_m128i(_mm_unpackhi_epi8(bytes, high), _mm_unpacklo_epi8(bytes, high)),
+                0x0f);
+  }
+  // 32 numbers of a low and a high byte.
+  static void store_pairs(uint16_t* to, Bytes low, Bytes high) {
+    low = _mm256_permute4x64_epi64(low, 0xd8);
+    high = _mm256_permute4x64_epi64(high, 0xd8);
+    store_bytes(reinterpret_cast<uint8_t*>(to), _mm256_unpacklo_epi8(low, high));
+    store_bytes(reinterpret_cast<uint8_t*>(to + 16), _mm256_unpackhi_epi8(low, high));
+  }
+  // Four points of 8 values of a codebook, and eight of 4.
+  template <typename Index>
+  static Bytes join(const int8_t (*table)[8], const Index* at) {
+    return _mm256_set_m128i(join_two(table[at[2]], table[at[3]]),
+                            join_two(table[at[0]], table[at[1]]));
+  }
+  template <typename Index>
+  static Bytes join(const int8_t (*table)[4], const Index* at) {
+    return _mm256_set_m128i(join_four(table, at + 4), join_four(table, at));
   }
   static float half(uint16_t x) { return _cvtsh_ss(x); }
-  // out[i] = d * scales[i] for eight of them; stored as a whole, so that pair8 need not wait.
-  static void scale_eight(const int8_t* scales, float d, float* out) {
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(scales));
+  // out[i] = d * (signed) byte i of eight; stored as a whole, so that pair8 need not wait.
+  static void scale_eight(uint64_t scales, float d, float* out) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(&scales));
     const __m256 values = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
     _mm256_storeu_ps(out, _mm256_mul_ps(values, _mm256_set1_ps(d)));
+  }
+  // The same of 2 x + 1 of the highest 4 bits x of eight words.
+  static void scale_tops(Bytes words, float d, float* out) {
+    const __m256i odd = _mm256_or_si256(_mm256_srli_epi32(words, 27), _mm256_set1_epi32(1));
+    _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_cvtepi32_ps(odd), _mm256_set1_ps(d)));
+  }
+  // The same of four f16.
+  static void scale_halves(uint64_t halves, float d, float* out) {
+    const __m128i words = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(&halves));
+    _mm_storeu_ps(out, _mm_mul_ps(_mm_cvtph_ps(words), _mm_set1_ps(d)));
   }
 
   using F8 = __m256;
   static F8 zero8() { return _mm256_setzero_ps(); }
+  static F8 load8(const float* p) { return _mm256_loadu_ps(p); }
+  // Sums of two neighbours of 16.
+  static F8 add_pairs8(const float* p) {
+    const __m256 sums = _mm256_hadd_ps(load8(p), load8(p + 8));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(sums), 0xd8));
+  }
   static F8 fma8(F8 a, F8 b, F8 c) { return _mm256_fmadd_ps(a, b, c); }
   static F8 mul8(F8 a, F8 b) { return _mm256_mul_ps(a, b); }
   static F8 set8(float x) { return _mm256_set1_ps(x); }
@@ -78,8 +172,23 @@ struct RowsAvx2 {
   using I8 = __m256i;
   static I8 zero_i8() { return _mm256_setzero_si256(); }
   static F8 to_f8(I8 v) { return _mm256_cvtepi32_ps(v); }
-  static Bytes all(uint8_t x) { return _mm256_set1_epi8(static_cast<char>(x)); }
   static I8 minus_i8(I8 a, I8 b) { return _mm256_sub_epi32(a, b); }
+
+  static __m128i join_two(const int8_t* low, const int8_t* high) {
+    return _mm_castps_si128(
+        _mm_loadh_pi(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(low))),
+                     reinterpret_cast<const __m64*>(high)));
+  }
+  static int32_t load_int(const int8_t* p) {
+    int32_t four;
+    std::memcpy(&four, p, sizeof(four));
+    return four;
+  }
+  template <typename Index>
+  static __m128i join_four(const int8_t (*table)[4], const Index* at) {
+    return _mm_setr_epi32(load_int(table[at[0]]), load_int(table[at[1]]), load_int(table[at[2]]),
+                          load_int(table[at[3]]));
+  }
 
   // Signed codes are made unsigned by moving their sign to the activation.
   template <bool kSigned>

@@ -2,15 +2,14 @@
 
 #include <cstring>
 
-#include "kernels/simd/dot_x86.h"
-#include "kernels/simd/x86_avx512.h"
+#include "kernels/simd/rows_x86_avx512.h"
 
 // vpdpbusd multiplies unsigned codes with signed activations and adds four products to a 32-bit
 // sum: no step can overflow. Anonymous: see x86_avx2.h.
 namespace nibble {
 namespace {
 
-struct DotAvx512Vnni : Avx512, RowsAvx2 {
+struct DotAvx512Vnni : RowsAvx512 {
   static F32 fma(F32 a, F32 b, F32 c) { return _mm512_fmadd_ps(a, b, c); }
   static float reduce_add(F32 v) { return _mm512_reduce_add_ps(v); }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/half.h"
+#include "formats/block32.h"
 
 // The lanes of the RUNTIME families in plain C++. Anonymous: see x86_avx2.h.
 namespace nibble {
@@ -76,8 +77,17 @@ struct Generic {
   static Bytes either(Bytes a, Bytes b) {
     return each_byte([&](int i) { return a.lane[i] | b.lane[i]; });
   }
-  static Bytes minus(Bytes b, uint8_t x) {
-    return each_byte([&](int i) { return b.lane[i] - x; });
+  static Bytes all(uint8_t x) {
+    return each_byte([&](int) { return x; });
+  }
+  static Bytes minus(Bytes a, Bytes b) {
+    return each_byte([&](int i) { return a.lane[i] - b.lane[i]; });
+  }
+  static Bytes times(Bytes a, Bytes b) {
+    return each_byte([&](int i) { return a.lane[i] * b.lane[i]; });
+  }
+  static Bytes at_least(Bytes b, uint8_t x) {
+    return each_byte([&](int i) { return b.lane[i] >= x ? 0xff : 0; });
   }
   template <int kBits>
   static Bytes right(Bytes b) {
@@ -90,16 +100,78 @@ struct Generic {
   static Bytes nibbles(const uint8_t* p) {
     return each_byte([&](int i) { return i < 16 ? p[i] & 15 : p[i - 16] >> 4; });
   }
-  static Bytes spread(const uint8_t* p) {
-    return each_byte([&](int i) { return (p[i / 8] >> (i % 8) & 1) * 255; });
+  static Bytes each_eight(uint32_t word) {
+    return each_byte([&](int i) { return word >> 8 * (i / 8); });
+  }
+  static Bytes spread(uint32_t bits) {
+    return each_byte([&](int i) { return (bits >> i & 1) * 255; });
+  }
+  static Bytes lookup16(const int8_t (&table)[16], Bytes b) {
+    return each_byte([&](int i) { return table[b.lane[i]]; });
+  }
+  static Bytes nibbles_of_eights(const uint8_t* p) {
+    return each_byte([&](int i) { return p[i / 16 * 8 + i % 8] >> (i & 8 ? 4 : 0) & 15; });
+  }
+  static Bytes pairs_of_bits(const uint8_t* p) {
+    return each_byte([&](int i) { return p[i / 4] >> 2 * (i % 4) & 3; });
+  }
+  static Bytes negate(Bytes b, uint32_t bits) {
+    const Bytes minus_one = spread(bits);
+    return each_byte([&](int i) { return (b.lane[i] ^ minus_one.lane[i]) - minus_one.lane[i]; });
+  }
+  static Bytes exclusive(Bytes a, Bytes b) {
+    return each_byte([&](int i) { return a.lane[i] ^ b.lane[i]; });
+  }
+  template <typename Body>
+  static Bytes each_word(const Body& body) {
+    Bytes b;
+    for (int i = 0; i < 8; ++i) store_word(body(i), b.lane + 4 * i);
+    return b;
+  }
+  static uint32_t word(Bytes b, int i) { return load_word(b.lane + 4 * i); }
+  template <int kBits>
+  static Bytes left_words(Bytes b) {
+    return each_word([&](int i) { return word(b, i) << kBits; });
+  }
+  static Bytes mask_words(Bytes b, uint32_t bits) {
+    return each_word([&](int i) { return word(b, i) & bits; });
+  }
+  static Bytes odd_words(const uint8_t* p) {
+    return each_word([&](int i) { return load_word(p + 8 * i + 4); });
+  }
+  static Bytes above_bit_9(const uint16_t* p) {
+    return each_byte([&](int i) { return p[i] >> 9; });
+  }
+  static Bytes nibbles_in_turn(const uint8_t* p) {
+    return each_byte([&](int i) { return p[i / 2] >> 4 * (i % 2) & 15; });
+  }
+  static void store_pairs(uint16_t* to, Bytes low, Bytes high) {
+    for (int i = 0; i < 32; ++i) to[i] = static_cast<uint16_t>(low.lane[i] | high.lane[i] << 8);
+  }
+  template <int kDims, typename Index>
+  static Bytes join(const int8_t (*table)[kDims], const Index* at) {
+    Bytes b;
+    for (int k = 0; k < 32 / kDims; ++k) std::memcpy(b.lane + kDims * k, table[at[k]], kDims);
+    return b;
   }
   static float half(uint16_t x) { return f16_to_f32(x); }
-  static void scale_eight(const int8_t* scales, float d, float* out) {
-    for (int i = 0; i < 8; ++i) out[i] = d * static_cast<float>(scales[i]);
+  static void scale_eight(uint64_t scales, float d, float* out) {
+    for (int i = 0; i < 8; ++i)
+      out[i] = d * static_cast<float>(static_cast<int8_t>(scales >> 8 * i & 255));
+  }
+  static void scale_tops(Bytes words, float d, float* out) {
+    for (int i = 0; i < 8; ++i) out[i] = d * static_cast<float>(word(words, i) >> 27 | 1);
+  }
+  static void scale_halves(uint64_t halves, float d, float* out) {
+    for (int i = 0; i < 4; ++i) out[i] = d * f16_to_f32(static_cast<uint16_t>(halves >> 16 * i));
   }
 
   using F8 = F32;
   static F8 zero8() { return set1(0.0f); }
+  static F8 load8(const float* p) { return load(p); }
+  static F8 add_pairs8(const float* p) {
+    return each([&](int i) { return p[2 * i] + p[2 * i + 1]; });
+  }
   static F8 fma8(F8 a, F8 b, F8 c) { return fma(a, b, c); }
   static F8 mul8(F8 a, F8 b) { return mul(a, b); }
   static F8 set8(float x) { return set1(x); }
@@ -113,9 +185,6 @@ struct Generic {
   using I8 = Int;
   static I8 zero_i8() { return {}; }
   static F8 to_f8(I8 v) { return to_f32(v); }
-  static Bytes all(uint8_t x) {
-    return each_byte([&](int) { return x; });
-  }
   static I8 minus_i8(I8 a, I8 b) {
     for (int i = 0; i < kWidth; ++i) a.lane[i] -= b.lane[i];
     return a;

@@ -13,6 +13,7 @@ struct Avx2 {
   static constexpr int kWidth = 8;
   using F32 = __m256;
   using Mask = __m256;
+  using Words = __m256i;  // one in every lane
 
   static F32 load(const float* p) { return _mm256_loadu_ps(p); }
   static void store(float* p, F32 v) { _mm256_storeu_ps(p, v); }
@@ -34,8 +35,11 @@ struct Avx2 {
   static Mask both(Mask a, Mask b) { return _mm256_and_ps(a, b); }
   // In every lane.
   static bool holds(Mask mask) { return _mm256_movemask_ps(mask) == 255; }
+  // Bit i is lane i.
+  static unsigned bits(Mask mask) { return static_cast<unsigned>(_mm256_movemask_ps(mask)); }
   // b where the mask holds, else a.
   static F32 blend(F32 a, F32 b, Mask mask) { return _mm256_blendv_ps(a, b, mask); }
+  static constexpr bool kLooksUp32 = false;
   // Four rows of four floats become columns; the strides are between rows.
   static void transpose4(const float* from, int stride, float* to, int to_stride) {
     __m128 rows[4];
@@ -82,6 +86,27 @@ struct Avx2 {
                                  _mm256_set1_epi32(0x00400000));
     q = _mm256_min_epi32(_mm256_max_epi32(q, _mm256_set1_epi32(low)), _mm256_set1_epi32(high));
     return _mm256_cvtepi32_ps(q);
+  }
+
+  static Words load_words(const uint16_t* p) {
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  }
+  // Of integers that a word holds.
+  static void store_words(uint16_t* p, F32 v) {
+    const __m256i q = _mm256_cvttps_epi32(v);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                     _mm_packus_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1)));
+  }
+  static Words shift_right(Words a, int bits) { return _mm256_srli_epi32(a, bits); }
+  // Entry `index` % kSize of a table in every lane; kSize is 4 or 8.
+  template <int kSize>
+  static F32 lookup(const float* table, Words index) {
+    if constexpr (kSize == 4) {
+      return _mm256_permutevar_ps(_mm256_broadcast_ps(reinterpret_cast<const __m128*>(table)),
+                                  index);
+    } else {
+      return _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index);
+    }
   }
 
   static F32 from_u8(const uint8_t* p) {

@@ -13,6 +13,7 @@ struct Avx512 {
   static constexpr int kWidth = 16;
   using F32 = __m512;
   using Mask = __mmask16;
+  using Words = __m512i;  // one in every lane
 
   static F32 load(const float* p) { return _mm512_loadu_ps(p); }
   static void store(float* p, F32 v) { _mm512_storeu_ps(p, v); }
@@ -34,8 +35,15 @@ struct Avx512 {
   static Mask both(Mask a, Mask b) { return static_cast<Mask>(a & b); }
   // In every lane.
   static bool holds(Mask mask) { return mask == 0xffff; }
+  // Bit i is lane i.
+  static unsigned bits(Mask mask) { return mask; }
   // b where the mask holds, else a.
   static F32 blend(F32 a, F32 b, Mask mask) { return _mm512_mask_blend_ps(mask, a, b); }
+  // table[the lowest 5 bits of the lane].
+  static constexpr bool kLooksUp32 = true;
+  static F32 lookup32(const float* table, F32 index) {
+    return _mm512_permutex2var_ps(load(table), _mm512_castps_si512(index), load(table + 16));
+  }
   // Four rows of four floats become columns; the strides are between rows.
   static void transpose4(const float* from, int stride, float* to, int to_stride) {
     __m128 rows[4];
@@ -69,6 +77,27 @@ struct Avx512 {
                                  _mm512_set1_epi32(0x00400000));
     q = _mm512_min_epi32(_mm512_max_epi32(q, _mm512_set1_epi32(low)), _mm512_set1_epi32(high));
     return _mm512_cvtepi32_ps(q);
+  }
+
+  static Words load_words(const uint16_t* p) {
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  // Of integers that a word holds.
+  static void store_words(uint16_t* p, F32 v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm512_cvtepi32_epi16(_mm512_cvttps_epi32(v)));
+  }
+  static Words shift_right(Words a, int bits) {
+    return _mm512_srli_epi32(a, static_cast<unsigned>(bits));
+  }
+  // Entry `index` % kSize of a table in every lane; kSize is 4 or 8.
+  template <int kSize>
+  static F32 lookup(const float* table, Words index) {
+    if constexpr (kSize == 4) {
+      return _mm512_permutevar_ps(_mm512_broadcast_f32x4(_mm_loadu_ps(table)), index);
+    } else {
+      return _mm512_permutexvar_ps(index, _mm512_broadcast_f32x8(_mm256_loadu_ps(table)));
+    }
   }
 
   static F32 from_u8(const uint8_t* p) {

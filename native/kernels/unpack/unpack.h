@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "formats/block32.h"
 #include "formats/q4_0.h"
 #include "formats/q4_1.h"
 #include "formats/q5_0.h"
@@ -52,7 +53,7 @@ struct UnpackQ4_1 : UnpackBlock32 {
 
 template <typename V>
 typename V::Bytes five_bits(const uint8_t* qs, const uint8_t* qh) {
-  return V::either(V::nibbles(qs), V::mask(V::spread(qh), 0x10));
+  return V::either(V::nibbles(qs), V::mask(V::spread(load_word(qh)), 0x10));
 }
 
 struct UnpackQ5_0 : UnpackBlock32 {
@@ -89,6 +90,11 @@ struct UnpackQ8_0 : UnpackBlock32 {
   }
 };
 
+// 32 less in each of eight bytes of 0 .. 63.
+static inline uint64_t less_32(uint64_t bytes) {
+  return (bytes + 0x6060606060606060u) ^ 0x8080808080808080u;
+}
+
 struct UnpackQ6_K {
   using Block = BlockQ6_K;
   static constexpr int kValues = 256;
@@ -114,10 +120,24 @@ struct UnpackQ6_K {
       codes[3] = join(V::template right<4>(next), V::mask(V::template right<2>(high), 0x30));
     }
     const float d = V::half(block.d);
-    V::scale_eight(block.scales, d, scale);
-    V::scale_eight(block.scales + 8, d, scale + 8);
+    for (int g = 0; g < 16; g += 8)
+      V::scale_eight(load_codes(reinterpret_cast<const uint8_t*>(block.scales) + g), d, scale + g);
   }
 };
+
+// Where only unsigned codes can be multiplied, signed ones get 128 more.
+template <typename V, typename U>
+constexpr bool kShifted = V::kUnsignedOnly && U::kSigned;
+
+template <typename V, typename U>
+typename V::Bytes as_multiplied(typename V::Bytes codes) {
+  return kShifted<V, U> ? V::minus(codes, V::all(128)) : codes;
+}
+
+// What products take from every code. It costs nothing: integer sums start at minus zero * (sum of
+// the activations' codes).
+template <typename V, typename U>
+constexpr int kZeroOf = U::kZero + (kShifted<V, U> ? 128 : 0);
 
 // Registers of codes, and scales (and mins), of a block.
 template <typename U>

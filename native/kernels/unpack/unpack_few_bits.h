@@ -31,7 +31,8 @@ struct UnpackQ1_0 : UnpackFewBits {
 
   template <typename V>
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
-    for (int r = 0; r < kValues / 32; ++r) codes[r] = V::mask(V::spread(block.qs + 4 * r), 2);
+    for (int r = 0; r < kValues / 32; ++r)
+      codes[r] = V::mask(V::spread(load_word(block.qs + 4 * r)), 2);
     repeat<V>(block.d, kValues / kGroup, scale);
   }
 };
@@ -42,22 +43,46 @@ struct UnpackQ2_0 : UnpackFewBits {
 
   template <typename V>
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
-    uint8_t bytes[kValues];
-    unpack_q2_0(block, bytes);
-    for (int r = 0; r < kValues / 32; ++r) codes[r] = V::load_bytes(bytes + 32 * r);
+    for (int r = 0; r < kValues / 32; ++r) codes[r] = V::pairs_of_bits(block.qs + 8 * r);
     repeat<V>(block.d, kValues / kGroup, scale);
   }
 };
+
+// What the last three registers' bytes are multiplied with so that their digit comes first.
+constexpr uint8_t kTernaryPowers[3][32] = {
+    {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+     3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3},
+    {9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,  9,
+     27, 27, 27, 27, 27, 27, 27, 27, 27, 27, 27, 27, 27, 27, 27, 27},
+    {81, 81, 81, 81, 81, 81, 81, 81, 81, 81, 81, 81, 81, 81, 81, 81,
+     1,  1,  1,  1,  3,  3,  3,  3,  9,  9,  9,  9,  27, 27, 27, 27}};
 
 struct UnpackTQ1_0 : UnpackFewBits {
   using Block = BlockTQ1_0;
   static constexpr int kValues = 256;
 
+  // The first digit of bytes: 3 b / 256.
+  template <typename V>
+  static typename V::Bytes digit(typename V::Bytes b) {
+    return V::minus(V::minus(V::all(0), V::at_least(b, 86)), V::at_least(b, 171));
+  }
+
+  // See kTernaryParts: five digits of 32 bytes, five of 16 and four of 4 fill the registers.
   template <typename V>
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
-    uint8_t bytes[kValues];
-    unpack_tq1_0(block, bytes);
-    for (int r = 0; r < kValues / 32; ++r) codes[r] = V::load_bytes(bytes + 32 * r);
+    typename V::Bytes rest = V::load_bytes(block.digits);
+    for (int k = 0; k < 5; ++k) {
+      codes[k] = digit<V>(rest);
+      rest = V::times(rest, V::all(3));
+    }
+    const auto* fours = reinterpret_cast<const int8_t(*)[4]>(block.digits);
+    static constexpr uint8_t kTwice[8] = {8, 9, 10, 11, 8, 9, 10, 11};
+    static constexpr uint8_t kLast[8] = {8, 9, 10, 11, 12, 12, 12, 12};
+    const typename V::Bytes twice = V::join(fours, kTwice);
+    const typename V::Bytes last = V::join(fours, kLast);
+    codes[5] = digit<V>(V::times(twice, V::load_bytes(kTernaryPowers[0])));
+    codes[6] = digit<V>(V::times(twice, V::load_bytes(kTernaryPowers[1])));
+    codes[7] = digit<V>(V::times(last, V::load_bytes(kTernaryPowers[2])));
     repeat<V>(block.d, kValues / kGroup, scale);
   }
 };

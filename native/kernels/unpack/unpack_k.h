@@ -52,15 +52,9 @@ void pairs_of_bits(const uint8_t* qs, typename V::Bytes* codes) {
 
 template <typename V>
 void unpack_head(const AffineScales& head, float* scale, float* min) {
-  uint8_t scales[8];
-  uint8_t mins[8];
-  unpack_affine_scales(head.packed, scales, mins);
-  const float d = V::half(head.d);
-  const float dmin = V::half(head.dmin);
-  for (int g = 0; g < 8; ++g) {
-    scale[g] = d * static_cast<float>(scales[g]);
-    min[g] = -dmin * static_cast<float>(mins[g]);
-  }
+  const AffineWords words = affine_words(head.packed);
+  V::scale_eight(words.scales, V::half(head.d), scale);
+  V::scale_eight(words.mins, -V::half(head.dmin), min);
 }
 
 struct UnpackSuperBlock {
@@ -102,9 +96,10 @@ struct UnpackQ2_K : UnpackSuperBlock {
     pairs_of_bits<V>(block.qs, codes);
     const float d = V::half(block.d);
     const float dmin = V::half(block.dmin);
-    for (int g = 0; g < kValues / kGroup; ++g) {
-      scale[g] = d * static_cast<float>(block.scales[g] & 15);
-      min[g] = -dmin * static_cast<float>(block.scales[g] >> 4);
+    for (int g = 0; g < 16; g += 8) {
+      const uint64_t both = load_codes(block.scales + g);
+      V::scale_eight(both & kLowNibbles, d, scale + g);
+      V::scale_eight(both >> 4 & kLowNibbles, -dmin, min + g);
     }
   }
 };
@@ -119,10 +114,9 @@ struct UnpackQ3_K : UnpackSuperBlock {
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
     pairs_of_bits<V>(block.qs, codes);
     add_bits<V, 2>(V::load_bytes(block.hmask), codes);
-    uint8_t scales[16];
-    unpack_q3_k_scales(block.scales, scales);
     const float d = V::half(block.d);
-    for (int g = 0; g < kValues / kGroup; ++g) scale[g] = d * static_cast<float>(scales[g] - 32);
+    for (int g = 0; g < 16; g += 8)
+      V::scale_eight(less_32(eight_q3_k_scales(block.scales, g)), d, scale + g);
   }
 };
 

@@ -4,6 +4,6 @@
 #include "kernels/unpack/unpack.h"
 #include "kernels/unpack/unpack_few_bits.h"
 #include "kernels/unpack/unpack_floats.h"
-#include "kernels/unpack/unpack_fp4.h"
 #include "kernels/unpack/unpack_iq.h"
 #include "kernels/unpack/unpack_k.h"
+#include "kernels/unpack/unpack_levels.h"

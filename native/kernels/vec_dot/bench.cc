@@ -1,10 +1,7 @@
 // GB/s of packed weights for every format and instruction set: the best of several runs over rows
-// that fit the second-level cache.
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
-
+// that fit the second-level cache. An argument is the only format.
 #include "kernels/vec_dot/vec_dot.h"
+#include "testing/bench_table.h"
 #include "testing/products.h"
 
 namespace nibble {
@@ -21,31 +18,16 @@ double gigabytes_per_second(const Format& format, Isa isa) {
                                   takes_codes(format));
   const VecDot kernel = find_vec_dot(format, isa);
   float out[kRows];
-  double best = 0;
-  for (int run = 0; run < kRuns; ++run) {
-    const auto began = std::chrono::steady_clock::now();
+  return testing::best_rate(static_cast<double>(weights.blocks.size()) * 1e-9, kRuns, [&] {
     kernel(weights.blocks.data(), weights.row_bytes, kRows, x.view(), 0, out);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
-    best = std::max(best, static_cast<double>(weights.blocks.size()) * 1e-9 / seconds.count());
-  }
-  return best;
-}
-
-void run() {
-  size_t count;
-  const Format* rows = formats(&count);
-  for (size_t i = 0; i < count; ++i) {
-    if (!rows[i].has_codec()) continue;
-    std::printf("%-6s", rows[i].name);
-    for (const Isa isa : kRuntimeIsas) {
-      if (isa_supported(isa))
-        std::printf("  %s %7.2f", isa_name(isa), gigabytes_per_second(rows[i], isa));
-    }
-    std::printf("\n");
-  }
+  });
 }
 
 }  // namespace
 }  // namespace nibble
 
-int main() { nibble::run(); }
+int main(int count, char** args) {
+  nibble::testing::print_table(count, args, [](const nibble::Format& format) {
+    nibble::testing::print_rates(format, "", nibble::kRuntimeIsas, nibble::gigabytes_per_second);
+  });
+}

@@ -17,10 +17,18 @@ template <typename V, typename U, int kRows>
 void dot_rows(const uint8_t* weights, int64_t row_bytes, const int8_t* a, const float* scale,
               const float* sum, int64_t n, float* out) {
   constexpr bool kHasPairs = U::kGroup < kActBlock;
+  // Sums of one row side by side: an addition waits for the one before.
+  constexpr int kChains = kRegistersOf < U >> 1 ? 2 : 1;
+  // Registers of mins of a block; smaller blocks have one min.
+  constexpr int kEights = U::kHasMin ? kGroupsOf<U> / 8 : 0;
   const uint8_t* next = weights + kRows * row_bytes;
-  typename V::F8 acc[kRows];
+  typename V::F8 acc[kRows][kChains];
+  typename V::F8 rest8[kRows];
   float rest[kRows] = {};
-  for (auto& lanes : acc) lanes = V::zero8();
+  for (auto& chains : acc) {
+    for (auto& lanes : chains) lanes = V::zero8();
+  }
+  for (auto& lanes : rest8) lanes = V::zero8();
   for (int64_t i = 0; i < n / U::kValues; ++i) {
     // Rows side by side are no stream that the processor foresees: the next ones are asked for
     // here.
@@ -30,11 +38,15 @@ void dot_rows(const uint8_t* weights, int64_t row_bytes, const int8_t* a, const 
     typename V::I8 start[kRegistersOf<U>];
     for (int j = 0; j < kRegistersOf<U>; ++j) {
       start[j] = V::zero_i8();
-      if (U::kZero != 0) {
+      if (kZeroOf<V, U> != 0) {
         start[j] = V::minus_i8(
-            start[j], V::template dot32<false>(V::zero_i8(), V::all(U::kZero), a + 32 * j));
+            start[j], V::template dot32<false>(V::zero_i8(), V::all(kZeroOf<V, U>), a + 32 * j));
       }
     }
+    // Sums of the groups' activations, likewise.
+    typename V::F8 sums[kEights + 1];
+    for (int e = 0; e < kEights; ++e)
+      sums[e] = kHasPairs ? V::load8(sum + 8 * e) : V::add_pairs8(sum + 16 * e);
     for (int r = 0; r < kRows; ++r) {
       const auto* block = reinterpret_cast<const typename U::Block*>(weights + r * row_bytes) + i;
       typename V::Bytes codes[kRegistersOf<U>];
@@ -42,19 +54,26 @@ void dot_rows(const uint8_t* weights, int64_t row_bytes, const int8_t* a, const 
       float mins[kGroupsOf<U>] = {};
       U::template unpack<V>(*block, codes, scales, mins);
       for (int j = 0; j < kRegistersOf<U>; ++j) {
-        const typename V::I8 dots = V::template dot32<U::kSigned>(start[j], codes[j], a + 32 * j);
+        const typename V::I8 dots =
+            V::template dot32 < U::kSigned &&
+            !V::kUnsignedOnly > (start[j], as_multiplied<V, U>(codes[j]), a + 32 * j);
         const typename V::F8 weight = kHasPairs ? V::pair8(scales + 2 * j) : V::set8(scales[j]);
-        acc[r] = V::fma8(V::to_f8(dots), V::mul8(weight, V::set8(scale[j])), acc[r]);
-        if (!U::kHasMin) continue;
-        rest[r] += kHasPairs ? mins[2 * j] * sum[2 * j] + mins[2 * j + 1] * sum[2 * j + 1]
-                             : mins[j] * (sum[2 * j] + sum[2 * j + 1]);
+        typename V::F8& chain = acc[r][j % kChains];
+        chain = V::fma8(V::to_f8(dots), V::mul8(weight, V::set8(scale[j])), chain);
+        if (!U::kHasMin || kEights > 0) continue;
+        rest[r] += mins[j] * (sum[2 * j] + sum[2 * j + 1]);
       }
+      for (int e = 0; e < kEights; ++e)
+        rest8[r] = V::fma8(V::load8(mins + 8 * e), sums[e], rest8[r]);
     }
     a += U::kValues;
     scale += kRegistersOf<U>;
     sum += 2 * kRegistersOf<U>;
   }
-  for (int r = 0; r < kRows; ++r) out[r] = V::sum8(acc[r]) + rest[r];
+  for (int r = 0; r < kRows; ++r) {
+    for (const auto& lanes : acc[r]) rest[r] += V::sum8(lanes);
+    out[r] = rest[r] + V::sum8(rest8[r]);
+  }
 }
 
 template <typename V, typename U>
