@@ -11,9 +11,10 @@ const src = {
   errors: [],
   formats: [],
   progress: [],
-  sources: base,
+  bpe: base,
+  sources: [...base, "bpe"],
   native: base,
-  tokenizer: [...base, "sources"],
+  tokenizer: [...base, "bpe", "sources"],
   imatrix: [...base, "sources"],
   plan: [...base, "sources", "imatrix"],
   quantize: [...base, "sources", "imatrix", "plan", "native"],
@@ -30,10 +31,11 @@ const native = {
   formats: ["base"],
   kernels: ["base", "formats", "testing"],
   backends: ["base", "formats", "kernels", "testing"],
-  stream: ["base", "formats", "kernels"],
+  encodings: ["base", "formats", "testing"],
+  stream: ["base", "formats", "kernels", "encodings"],
   model: ["base", "formats", "backends"],
   eval: ["base", "formats", "kernels", "backends", "model"],
-  napi: ["base", "formats", "kernels", "stream", "model", "eval"],
+  napi: ["base", "formats", "kernels", "encodings", "stream", "model", "eval"],
 };
 
 /** Modules that one place alone may import. */

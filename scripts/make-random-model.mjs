@@ -8,6 +8,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { bytesOf } from "../dist/formats.js";
 import { ggufHeader } from "../dist/sources/gguf-writer.js";
+import { weights } from "./random-weights.mjs";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -161,31 +162,6 @@ function matrices() {
     ...Array.from({ length: layers }, (_, i) => [`blk.${i}.ffn_up.weight`, columns, columns]),
   ];
   return { metadata: [entry("general.architecture", "string", "llama")], tensors };
-}
-
-/** A megabyte of weights with a standard deviation of 0.02; the low half of an F32 is cut off for F16. */
-function weights(type) {
-  const view = new DataView(new ArrayBuffer(1 << 20));
-  const bytes = type === "F32" ? 4 : 2;
-  let state = 1;
-  const random = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state + 0.5) / 2 ** 32;
-  };
-  for (let at = 0; at < view.byteLength; at += bytes) {
-    const value = 0.02 * Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random());
-    if (type === "F32") view.setFloat32(at, value, true);
-    else view.setUint16(at, half(value), true);
-  }
-  return Buffer.from(view.buffer);
-}
-
-/** F32 to F16, toward zero; values are far from its limits. */
-function half(value) {
-  const bits = new Uint32Array(Float32Array.of(value).buffer)[0];
-  const exponent = ((bits >>> 23) & 0xff) - 127 + 15;
-  const sign = (bits >>> 16) & 0x8000;
-  return exponent <= 0 ? sign : sign | (exponent << 10) | ((bits >>> 13) & 0x3ff);
 }
 
 const alignment = 32;

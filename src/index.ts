@@ -9,12 +9,18 @@ export type {
   MetadataEntry,
   ModelInfo,
   Piece,
-  RowTransform,
   Scalar,
   ScalarType,
   SourceFile,
   TensorInfo,
+  TensorTransform,
 } from "./sources/model-info.js";
+export type {
+  Mxfp4Encoding,
+  NumberGrid,
+  PieceEncoding,
+  ScaledEncoding,
+} from "./sources/piece-encoding.js";
 
 export { plan } from "./plan/plan-source.js";
 export type { PlanSourceOptions } from "./plan/plan-source.js";

@@ -13,11 +13,40 @@
 // memory is taken when the backend and its caches are made.
 namespace nibble {
 
+constexpr int64_t kAllRows = -1;
+
 // One product of several over the same input: out (rows of weight.rows) = x . weight^T + bias.
 struct Product {
   const Weight* weight;
   const float* bias;  // or null
   float* out;
+  // Rows of the input that it takes, and that it gives: an expert has only its own.
+  int64_t first = 0;
+  int64_t rows = kAllRows;
+};
+
+// Every row by its size, times weight, plus bias.
+struct Norm {
+  // Its mean is taken away first ("layer norm"); else only its size goes ("RMS norm").
+  bool centered;
+  float eps;
+  int64_t n;
+  const float* weight;  // weight_rows rows of n: row r takes row r % weight_rows
+  int64_t weight_rows;
+  const float* bias;  // one row, or null; of centered ones only
+};
+
+enum class Activation {
+  kSilu,  // x / (1 + e^-x)
+  kGelu,  // x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+};
+
+// Rows of y to sum up: row r is the sum over i of weights[r * used + i] * y[places[r * used + i]].
+struct WeightedRows {
+  const float* y;
+  const int32_t* places;
+  const float* weights;
+  int64_t used;
 };
 
 // Rotary embedding: value pairs of every head are turned by angle[token][pair].
@@ -36,6 +65,7 @@ struct AttentionShape {
   int64_t head_dim;
   float scale;     // of q . k
   int64_t window;  // a token sees so many tokens, itself among them; 0: all before it
+  float cap;       // scores become cap * tanh(score / cap); 0: they stay
 };
 
 // Keys and values of one layer.
@@ -53,9 +83,8 @@ class Backend {
 
   // out[i] = row ids[i] of the weight.
   virtual void get_rows(const Weight& weight, const int32_t* ids, int64_t rows, float* out) = 0;
-  // Every row times weight / sqrt(mean of squares + eps). out may be x.
-  virtual void rms_norm(const float* x, const float* weight, int64_t rows, int64_t n, float eps,
-                        float* out) = 0;
+  // Rows of norm.n values. out may be x.
+  virtual void norm(const Norm& norm, const float* x, int64_t rows, float* out) = 0;
   // All weights have the same n.
   virtual void mul_mat(const std::vector<Product>& products, const float* x, int64_t rows) = 0;
   // Rows of `heads` heads of head_dim, in place.
@@ -66,10 +95,16 @@ class Backend {
   // Queries (rows of heads * head_dim) of tokens `from` and on; the cache has theirs already.
   virtual void attention(const KvCache& cache, int64_t from, const float* q, int64_t rows,
                          float* out) = 0;
-  // gate = silu(gate) * up.
-  virtual void silu_mul(float* gate, const float* up, int64_t count) = 0;
+  // x = activation(x) * up, or without up where that is null.
+  virtual void activate(Activation activation, float* x, const float* up, int64_t count) = 0;
   // x += y.
   virtual void add(float* x, const float* y, int64_t count) = 0;
+  // Rows of n values: x += the sums.
+  virtual void add_weighted(const WeightedRows& sums, float* x, int64_t rows, int64_t n) = 0;
+  // x *= factor.
+  virtual void scale(float* x, float factor, int64_t count) = 0;
+  // x = cap * tanh(x / cap).
+  virtual void soft_cap(float* x, float cap, int64_t count) = 0;
 };
 
 }  // namespace nibble

@@ -128,32 +128,50 @@ void test_get_rows() {
   }
 }
 
-void test_rms_norm() {
-  Random random(2);
+void test_norm_of(Sample sample, bool centered, bool has_bias, int64_t weight_rows, int64_t n,
+                  int64_t rows) {
+  Random random(static_cast<uint64_t>(n + rows));
+  const std::vector<float> weight = sample_row(Sample::kUniform, random, weight_rows * n);
+  const std::vector<float> bias = sample_row(Sample::kUniform, random, has_bias ? n : 0);
+  const std::vector<float> x = sample_row(sample, random, rows * n);
+  const Norm norm = {centered,      1e-5f,       n,
+                     weight.data(), weight_rows, has_bias ? bias.data() : nullptr};
+  Expected expected;
+  for (int64_t r = 0; r < rows; ++r) {
+    const float* row = x.data() + r * n;
+    double sum = 0;
+    double largest = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      sum += row[i];
+      largest = std::max(largest, static_cast<double>(std::fabs(row[i])));
+    }
+    const double mean = centered ? sum / static_cast<double>(n) : 0;
+    double squares = 0;
+    for (int64_t i = 0; i < n; ++i) squares += (row[i] - mean) * (row[i] - mean);
+    const double root = std::sqrt(squares / static_cast<double>(n) + norm.eps);
+    for (int64_t i = 0; i < n; ++i) {
+      const double scale = weight[static_cast<size_t>(r % weight_rows * n + i)] / root;
+      const double value = (row[i] - mean) * scale;
+      const double added = has_bias ? bias[static_cast<size_t>(i)] : 0;
+      // A mean is rounded, and so is what is left.
+      const double lost = centered ? 1e-6 * largest * std::fabs(scale) : 0;
+      expected.push(value + added, 2e-6 * (std::fabs(value) + std::fabs(added)) + lost + 1e-37);
+    }
+  }
+  on_all(centered ? "layer norm" : "rms norm", n, untouched(x.size()), expected,
+         [&](Backend& backend, float* out) { backend.norm(norm, x.data(), rows, out); });
+  on_all("norm in place", n, x, expected,
+         [&](Backend& backend, float* out) { backend.norm(norm, out, rows, out); });
+}
+
+void test_norm() {
   for (const Sample sample :
        {Sample::kNormal, Sample::kOneOutlier, Sample::kZeros, Sample::kSmall}) {
     for (const int64_t n : kWidths) {
-      const std::vector<float> weight = sample_row(Sample::kUniform, random, n);
       for (const int64_t rows : kRows) {
-        const std::vector<float> x = sample_row(sample, random, rows * n);
-        const float eps = 1e-5f;
-        Expected expected;
-        for (int64_t r = 0; r < rows; ++r) {
-          const float* row = x.data() + r * n;
-          double squares = 0;
-          for (int64_t i = 0; i < n; ++i) squares += static_cast<double>(row[i]) * row[i];
-          const double root = std::sqrt(squares / static_cast<double>(n) + eps);
-          for (int64_t i = 0; i < n; ++i) {
-            const double value = row[i] / root * weight[static_cast<size_t>(i)];
-            expected.push(value, 2e-6 * std::fabs(value) + 1e-37);
-          }
-        }
-        on_all("rms_norm", n, untouched(x.size()), expected, [&](Backend& backend, float* out) {
-          backend.rms_norm(x.data(), weight.data(), rows, n, eps, out);
-        });
-        on_all("rms_norm in place", n, x, expected, [&](Backend& backend, float* out) {
-          backend.rms_norm(out, weight.data(), rows, n, eps, out);
-        });
+        for (const bool centered : {false, true}) test_norm_of(sample, centered, false, 1, n, rows);
+        test_norm_of(sample, true, true, 1, n, rows);
+        test_norm_of(sample, rows % 2 == 0, false, 3, n, rows);
       }
     }
   }
@@ -232,6 +250,58 @@ void test_mul_mat() {
   }
 }
 
+// Products of some rows of the input each, as those of experts.
+void test_parts_of(const Format& format, int64_t n, const std::vector<int64_t>& counts) {
+  Random random(static_cast<uint64_t>(n));
+  int64_t rows = 0;
+  for (const int64_t count : counts) rows += count;
+  const ActivationRows x(Sample::kUniform, random, rows, n, n % kActBlock == 0);
+  const int64_t height = 37;
+  std::vector<WeightRows> weights;
+  Expected expected;
+  int64_t first = 0;
+  for (const int64_t count : counts) {
+    weights.emplace_back(format, Sample::kNormal, random, height, n);
+    for (int64_t a = first; a < first + count; ++a) {
+      for (int64_t r = 0; r < height; ++r) {
+        double sum = 0;
+        double magnitude = 0;
+        for (int64_t k = 0; k < n; ++k) {
+          const double value =
+              takes_codes(format) ? x.value(a, k) : x.f32[static_cast<size_t>(a * n + k)];
+          const double product = weights.back().values[static_cast<size_t>(r * n + k)] * value;
+          sum += product;
+          magnitude += std::fabs(product);
+        }
+        expected.push(sum, 1e-5 * magnitude + 1e-37);
+      }
+    }
+    first += count;
+  }
+  std::vector<Weight> views;
+  for (const WeightRows& weight : weights) views.push_back(weight_of(format, weight));
+  on_all(format.name, n, untouched(expected.values.size()), expected,
+         [&](Backend& backend, float* out) {
+           std::vector<Product> products;
+           int64_t at = 0;
+           for (size_t i = 0; i < counts.size(); ++i) {
+             products.push_back({&views[i], nullptr, out + at * height, at, counts[i]});
+             at += counts[i];
+           }
+           backend.mul_mat(products, x.f32.data(), rows);
+         });
+}
+
+void test_parts() {
+  for (const FormatId id : {kIdF32, kIdF16, kIdQ4_0, kIdQ4_K}) {
+    const Format& format = *find_format(id);
+    test_parts_of(format, 256, {1});
+    test_parts_of(format, 256, {1, 1, 1, 1});
+    test_parts_of(format, 256, {5, 1, 3, 4, 33, 2});
+  }
+  test_parts_of(*find_format(kIdF32), 31, {2, 7, 1});
+}
+
 void test_rope_of(int64_t heads, int64_t head_dim, int64_t dims, bool halves, int64_t rows) {
   Random random(static_cast<uint64_t>(head_dim + rows));
   const std::vector<float> x = sample_row(Sample::kUniform, random, rows * heads * head_dim);
@@ -267,25 +337,96 @@ void test_rope() {
   }
 }
 
+// From -200 to 200, and NaN.
+std::vector<float> many_values(int64_t count) {
+  std::vector<float> values;
+  for (int64_t i = 0; i < count; ++i)
+    values.push_back(i % 1000 == 7 ? kNaN : static_cast<float>(i % 40001 - 20000) / 100);
+  return values;
+}
+
+void test_activations(const std::vector<float>& x, const std::vector<float>& up) {
+  const auto count = static_cast<int64_t>(x.size());
+  for (const Activation activation : {Activation::kSilu, Activation::kGelu}) {
+    Expected alone;
+    Expected gated;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double v = x[i];
+      const double y =
+          activation == Activation::kSilu ? v / 2 : 0.7978845608028654 * (v + 0.044715 * v * v * v);
+      const double value = v / (1.0 + std::exp(-2 * y));
+      // An error of the exponent is as large as the exponent.
+      const double tolerance = 1e-6 * std::fabs(value) * (1 + std::min(88.0, std::fabs(y)) / 4);
+      alone.push(value, tolerance + 2e-36);
+      gated.push(value * up[i], tolerance * std::fabs(up[i]) + 2e-36);
+    }
+    on_all("activate", count, x, alone, [&](Backend& backend, float* out) {
+      backend.activate(activation, out, nullptr, count);
+    });
+    on_all("activate, gated", count, x, gated, [&](Backend& backend, float* out) {
+      backend.activate(activation, out, up.data(), count);
+    });
+  }
+}
+
 void test_value_by_value() {
   Random random(5);
   for (const int64_t count : {0, 1, 5, 16384, 16385, 40000}) {
     const std::vector<float> up = sample_row(Sample::kUniform, random, count);
-    std::vector<float> gate;
-    Expected silu;
+    const std::vector<float> x = many_values(count);
+    test_activations(x, up);
     Expected sum;
+    Expected scaled;
     for (size_t i = 0; i < up.size(); ++i) {
-      gate.push_back(i % 1000 == 7 ? kNaN
-                                   : static_cast<float>(static_cast<int>(i % 40001) - 20000) / 100);
-      const double x = gate.back();
-      const double value = x / (1.0 + std::exp(-x)) * up[i];
-      silu.push(value, 1e-6 * std::fabs(value) + 2e-36);
-      sum.push(x + up[i], 1e-7 * (std::fabs(x) + std::fabs(up[i])));
+      sum.push(static_cast<double>(x[i]) + up[i], 1e-7 * (std::fabs(x[i]) + std::fabs(up[i])));
+      scaled.push(x[i] * 0.3, 1e-7 * std::fabs(x[i]));
     }
-    on_all("silu_mul", count, gate, silu,
-           [&](Backend& backend, float* out) { backend.silu_mul(out, up.data(), count); });
-    on_all("add", count, gate, sum,
+    on_all("add", count, x, sum,
            [&](Backend& backend, float* out) { backend.add(out, up.data(), count); });
+    on_all("scale", count, x, scaled,
+           [&](Backend& backend, float* out) { backend.scale(out, 0.3f, count); });
+    for (const float cap : {0.01f, 1.0f, 30.0f, 1e4f}) {
+      Expected capped;
+      for (const float value : x) {
+        const double right = cap * std::tanh(static_cast<double>(value) / cap);
+        capped.push(right, 1e-6 * std::fabs(right));
+      }
+      on_all("soft_cap", count, x, capped,
+             [&](Backend& backend, float* out) { backend.soft_cap(out, cap, count); });
+    }
+  }
+}
+
+void test_add_weighted() {
+  Random random(6);
+  for (const int64_t n : kWidths) {
+    for (const int64_t rows : kRows) {
+      const int64_t used = rows % 3 + 1;
+      const std::vector<float> before = sample_row(Sample::kUniform, random, rows * n);
+      const std::vector<float> y = sample_row(Sample::kUniform, random, rows * used * n);
+      const std::vector<float> weights = sample_row(Sample::kUniform, random, rows * used);
+      std::vector<int32_t> places;
+      Expected expected;
+      for (int64_t i = 0; i < rows * used; ++i)
+        places.push_back(static_cast<int32_t>(random.bits() % static_cast<uint64_t>(rows * used)));
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t i = 0; i < n; ++i) {
+          double value = before[static_cast<size_t>(r * n + i)];
+          double magnitude = std::fabs(value);
+          for (auto j = static_cast<size_t>(r * used); j < static_cast<size_t>((r + 1) * used);
+               ++j) {
+            const double part =
+                static_cast<double>(weights[j]) * y[static_cast<size_t>(places[j] * n + i)];
+            value += part;
+            magnitude += std::fabs(part);
+          }
+          expected.push(value, 1e-6 * magnitude);
+        }
+      }
+      on_all("add_weighted", n, before, expected, [&](Backend& backend, float* out) {
+        backend.add_weighted({y.data(), places.data(), weights.data(), used}, out, rows, n);
+      });
+    }
   }
 }
 
@@ -298,7 +439,7 @@ struct Heads {
 // another one: whoever sees what is not there yet gets infinity.
 void read_text(Backend& backend, const testing::AttentionInput& in,
                const std::vector<int64_t>& steps, float* out) {
-  const AttentionShape shape = {in.heads, in.kv_heads, in.head_dim, in.scale, in.window};
+  const AttentionShape shape = {in.heads, in.kv_heads, in.head_dim, in.scale, in.window, in.cap};
   const int64_t capacity = in.tokens + 3;
   const CacheType type = in.format->id == kIdF16 ? CacheType::kF16 : CacheType::kQ8_0;
   const auto cache = backend.make_cache(shape, capacity, type);
@@ -316,11 +457,20 @@ void read_text(Backend& backend, const testing::AttentionInput& in,
   }
 }
 
-void test_attention_of(Heads heads, int64_t head_dim, int64_t window, FormatId type,
-                       int64_t tokens) {
+void test_attention_of(Heads heads, int64_t head_dim, int64_t window, FormatId type, int64_t tokens,
+                       float cap = 0) {
   Random random(static_cast<uint64_t>(heads.heads * 1000 + head_dim));
-  testing::AttentionInput in = {
-      find_format(type), heads.heads, heads.kv_heads, head_dim, 0.3f, window, tokens, {}, {}, {}};
+  testing::AttentionInput in = {find_format(type),
+                                heads.heads,
+                                heads.kv_heads,
+                                head_dim,
+                                0.3f,
+                                window,
+                                cap,
+                                tokens,
+                                {},
+                                {},
+                                {}};
   in.q = sample_row(Sample::kUniform, random, tokens * heads.heads * head_dim);
   in.k = sample_row(Sample::kUniform, random, tokens * heads.kv_heads * head_dim);
   in.v = sample_row(Sample::kUniform, random, tokens * heads.kv_heads * head_dim);
@@ -350,14 +500,18 @@ void test_attention() {
   test_attention_of({4, 1}, 32, 7, kIdF16, 513);
   test_attention_of({4, 1}, 32, 0, kIdQ8_0, 200);
   test_attention_of({9, 3}, 48, 100, kIdF16, 150);
+  test_attention_of({8, 2}, 64, 7, kIdF16, 37, 0.5f);
+  test_attention_of({4, 1}, 32, 0, kIdQ8_0, 37, 2.0f);
 }
 
 void run() {
   test_get_rows();
-  test_rms_norm();
+  test_norm();
   test_mul_mat();
+  test_parts();
   test_rope();
   test_value_by_value();
+  test_add_weighted();
   test_attention();
 }
 

@@ -14,6 +14,9 @@ struct Weight {
   const uint8_t* data = nullptr;
   int64_t n = 0;
   int64_t rows = 0;
+  // Of a tensor with a matrix for every expert, this is one.
+  int64_t expert = 0;
+  int64_t experts = 1;
 
   explicit operator bool() const { return data != nullptr; }
   int64_t row_bytes() const { return format->bytes(n); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "base/error.h"
 
@@ -161,6 +162,26 @@ int64_t File::size() const {
   const int64_t bytes = size_of(handle_);
   if (bytes < 0) throw Error::io(path_, "look at", last_errno());
   return bytes;
+}
+
+void File::read_runs(void* to, int64_t run, int64_t count, int64_t offset, int64_t pitch) const {
+  // The system reads pages: what lies closer together than that is read at once.
+  constexpr int64_t kClose = 4096;
+  constexpr int64_t kAtOnce = int64_t{1} << 16;
+  auto* bytes = static_cast<uint8_t*>(to);
+  if (run == pitch) return read(bytes, run * count, offset);
+  if (pitch > kClose) {
+    for (int64_t i = 0; i < count; ++i) read(bytes + i * run, run, offset + i * pitch);
+    return;
+  }
+  uint8_t between[kAtOnce];
+  for (int64_t i = 0; i < count;) {
+    const int64_t runs = std::min(count - i, kAtOnce / pitch);
+    read(between, (runs - 1) * pitch + run, offset + i * pitch);
+    for (const uint8_t* from = between; from < between + runs * pitch; from += pitch, ++i) {
+      std::memcpy(bytes + i * run, from, static_cast<size_t>(run));
+    }
+  }
 }
 
 }  // namespace nibble

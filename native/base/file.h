@@ -20,6 +20,9 @@ class File {
 
   // Exactly `bytes` bytes at `offset`; a file that ends before is an error (kFormat).
   void read(void* to, int64_t bytes, int64_t offset) const;
+  // `count` runs of `run` bytes, of which each begins `pitch` bytes after the one before, one after
+  // the other to `to`.
+  void read_runs(void* to, int64_t run, int64_t count, int64_t offset, int64_t pitch) const;
   void write(const void* from, int64_t bytes, int64_t offset) const;
   int64_t size() const;
   const std::string& path() const { return path_; }

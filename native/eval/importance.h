@@ -10,9 +10,9 @@
 namespace nibble {
 
 // Sums over the rows that went into one matrix, per input column; in double, so that a long text
-// loses nothing.
+// loses nothing. A tensor of experts has them for each, one behind the other.
 struct ImportanceSums {
-  int64_t rows = 0;
+  std::vector<int64_t> rows;  // by expert
   std::vector<double> squares;
   std::vector<double> values;
 };

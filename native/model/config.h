@@ -1,66 +1,65 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
-#include "backends/weight.h"
+#include "backends/backend.h"
 
 // A model as the graph sees it. src/run/native-model.ts makes it from the metadata and has checked
 // every shape; nothing here is a user's input any more.
 namespace nibble {
 
+// Radians per token for every pair of values that is turned: at most head_dim / 2.
+struct RopeAngles {
+  std::vector<double> frequencies;
+  // Instead of them in a context of more than long_from tokens; empty where there are none.
+  std::vector<double> long_frequencies;
+  int64_t long_from;
+  float scale;  // of cosine and sine
+
+  const std::vector<double>& in_context(int64_t tokens) const {
+    return long_frequencies.empty() || tokens <= long_from ? frequencies : long_frequencies;
+  }
+};
+
+// What differs from layer to layer beside the tensors.
+struct LayerShape {
+  int64_t window;  // of attention; 0: none
+  int64_t rope;    // which of the config's angles
+  // Attention and feed-forward read the same residual stream; else the second sees the first's.
+  bool is_parallel;
+};
+
+// A layer with experts: a router gives each token to `used` of `count` feed-forward networks.
+struct ExpertsConfig {
+  int64_t count;  // 0: there are none
+  int64_t used;
+  int64_t width;
+  bool sum_to_one;       // the weights of the experts that a token goes to
+  int64_t shared_width;  // of the one that every token goes to; 0: there is none
+};
+
 struct ModelConfig {
-  int64_t layers;
   int64_t width;  // of the residual stream
   int64_t heads;
   int64_t kv_heads;
   int64_t head_dim;
   int64_t ffn_width;
   int64_t vocabulary;
-  float rms_eps;
+  int64_t positions;    // learned ones, the longest context; 0: none
+  bool norms_centered;  // see Norm
+  float norm_eps;
+  Activation activation;
+  float embedding_scale;
+  float residual_scale;  // of what attention and feed-forward add to the stream
   float attention_scale;
-  int64_t window;    // 0: none
+  float attention_cap;  // see AttentionShape
+  float logit_scale;
+  float logit_cap;   // 0: none
   bool rope_halves;  // see Rope
-  float rope_scale;  // of cosine and sine
-  // Radians per token for every pair of values that is turned: at most head_dim / 2.
-  std::vector<double> rope_frequencies;
-};
-
-// One layer; biases and the norms of queries and keys are there or not.
-struct Layer {
-  Weight attn_norm, attn_q, attn_k, attn_v, attn_output;
-  Weight attn_q_bias, attn_k_bias, attn_v_bias, attn_output_bias;
-  Weight attn_q_norm, attn_k_norm;
-  Weight ffn_norm, ffn_gate, ffn_up, ffn_down;
-  Weight ffn_gate_bias, ffn_up_bias, ffn_down_bias;
-};
-
-// The names of GGUF, without "blk.N.".
-struct LayerTensor {
-  const char* name;
-  Weight Layer::*weight;
-};
-
-constexpr LayerTensor kLayerTensors[] = {
-    {"attn_norm.weight", &Layer::attn_norm},
-    {"attn_q.weight", &Layer::attn_q},
-    {"attn_k.weight", &Layer::attn_k},
-    {"attn_v.weight", &Layer::attn_v},
-    {"attn_output.weight", &Layer::attn_output},
-    {"attn_q.bias", &Layer::attn_q_bias},
-    {"attn_k.bias", &Layer::attn_k_bias},
-    {"attn_v.bias", &Layer::attn_v_bias},
-    {"attn_output.bias", &Layer::attn_output_bias},
-    {"attn_q_norm.weight", &Layer::attn_q_norm},
-    {"attn_k_norm.weight", &Layer::attn_k_norm},
-    {"ffn_norm.weight", &Layer::ffn_norm},
-    {"ffn_gate.weight", &Layer::ffn_gate},
-    {"ffn_up.weight", &Layer::ffn_up},
-    {"ffn_down.weight", &Layer::ffn_down},
-    {"ffn_gate.bias", &Layer::ffn_gate_bias},
-    {"ffn_up.bias", &Layer::ffn_up_bias},
-    {"ffn_down.bias", &Layer::ffn_down_bias},
+  std::vector<RopeAngles> ropes;
+  std::vector<LayerShape> layers;
+  ExpertsConfig experts;
 };
 
 }  // namespace nibble

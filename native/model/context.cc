@@ -1,7 +1,7 @@
 #include "model/context.h"
 
 #include <algorithm>
-#include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "backends/cpu/cpu_backend.h"
@@ -19,21 +19,13 @@ Context::Context(std::shared_ptr<const Model> model, const ContextOptions& optio
     : model_(std::move(model)),
       capacity_(options.capacity),
       backend_(make_cpu_backend(options.threads)) {
-  const ModelConfig& config = model_->config;
-  const AttentionShape shape = {config.heads, config.kv_heads, config.head_dim,
-                                config.attention_scale, config.window};
-  for (int64_t i = 0; i < config.layers; ++i)
-    caches_.push_back(backend_->make_cache(shape, capacity_, options.cache));
-  const auto rows = [&](int64_t n) { return static_cast<size_t>(std::min(capacity_, kBatch) * n); };
-  x_.resize(rows(config.width));
-  normed_.resize(rows(config.width));
-  q_.resize(rows(config.heads * config.head_dim));
-  k_.resize(rows(config.kv_heads * config.head_dim));
-  v_.resize(k_.size());
-  attended_.resize(q_.size());
-  gate_.resize(rows(config.ffn_width));
-  up_.resize(gate_.size());
-  rope_table_.resize(rows(2 * static_cast<int64_t>(config.rope_frequencies.size())));
+  const int64_t rows = std::min(capacity_, kBatch);
+  x_.resize(static_cast<size_t>(rows * model_->config.width));
+  normed_.resize(x_.size());
+  branch_.resize(x_.size());
+  reserve_attention(rows, options.cache);
+  reserve_ffn(rows);
+  if (model_->config.experts.count > 0) reserve_experts(rows);
 }
 
 void Context::evaluate(const std::vector<int32_t>& tokens, int64_t keep, Job& job) {
@@ -55,96 +47,103 @@ void Context::evaluate(const std::vector<int32_t>& tokens, int64_t keep, Job& jo
 }
 
 void Context::forward(const int32_t* tokens, int64_t rows, int64_t keep, Job& job) {
-  const ModelConfig& config = model_->config;
-  backend_->get_rows(model_->token_embd, tokens, rows, x_.data());
-  fill_rope_table(rows);
+  const int64_t width = model_->config.width;
+  embed(tokens, rows);
+  fill_rope_tables(rows);
+  // After the last attention only what is kept matters, unless somebody looks.
+  int64_t first = 0;
   for (size_t i = 0; i < model_->layers.size(); ++i) {
     job.throw_if_cancelled();
-    // After the last attention only what is kept matters, unless somebody looks.
     const bool is_last = i + 1 == model_->layers.size();
-    const int64_t first = is_last && observer_ == nullptr ? keep : 0;
-    attention_block(i, rows, first);
-    if (first > 0)
-      std::copy(x_.begin() + first * config.width, x_.begin() + rows * config.width, x_.begin());
-    ffn_block(model_->layers[i], rows - first);
-    if (is_last && first == 0 && keep > 0)
-      std::copy(x_.begin() + keep * config.width, x_.begin() + rows * config.width, x_.begin());
+    if (is_last && observer_ == nullptr) first = keep;
+    layer(i, rows, first);
   }
   past_ += rows;
-  backend_->rms_norm(x_.data(), floats(model_->output_norm), rows - keep, config.width,
-                     config.rms_eps, hidden_.data() + kept_ * config.width);
+  normalize(model_->output_norm, model_->output_norm_bias, x_.data() + (keep - first) * width,
+            rows - keep, hidden_.data() + kept_ * width);
   kept_ += rows - keep;
 }
 
-void Context::attention_block(size_t index, int64_t rows, int64_t first) {
+void Context::embed(const int32_t* tokens, int64_t rows) {
   const ModelConfig& config = model_->config;
-  const Layer& layer = model_->layers[index];
-  Backend& backend = *backend_;
-  backend.rms_norm(x_.data(), floats(layer.attn_norm), rows, config.width, config.rms_eps,
-                   normed_.data());
-  multiply({{&layer.attn_q, floats(layer.attn_q_bias), q_.data()},
-            {&layer.attn_k, floats(layer.attn_k_bias), k_.data()},
-            {&layer.attn_v, floats(layer.attn_v_bias), v_.data()}},
-           normed_.data(), rows);
-  const struct {
-    float* x;
-    int64_t heads;
-    const Weight& norm;
-  } turned[] = {{q_.data(), config.heads, layer.attn_q_norm},
-                {k_.data(), config.kv_heads, layer.attn_k_norm}};
-  const Rope rope = {2 * static_cast<int64_t>(config.rope_frequencies.size()), config.rope_halves,
-                     rope_table_.data()};
-  for (const auto& [x, heads, norm] : turned) {
-    if (norm) backend.rms_norm(x, floats(norm), rows * heads, config.head_dim, config.rms_eps, x);
-    backend.rope(rope, heads, config.head_dim, x, rows);
-  }
-  KvCache& cache = *caches_[index];
-  backend.write_cache(cache, past_, k_.data(), v_.data(), rows);
-  if (first == rows) return;
-  const int64_t q_width = config.heads * config.head_dim;
-  backend.attention(cache, past_ + first, q_.data() + first * q_width, rows - first,
-                    attended_.data());
-  multiply({{&layer.attn_output, floats(layer.attn_output_bias), normed_.data()}}, attended_.data(),
-           rows - first);
-  backend.add(x_.data() + first * config.width, normed_.data(), (rows - first) * config.width);
+  backend_->get_rows(model_->token_embd, tokens, rows, x_.data());
+  if (config.embedding_scale != 1.0f)
+    backend_->scale(x_.data(), config.embedding_scale, rows * config.width);
+  if (!model_->position_embd) return;
+  std::vector<int32_t> positions(static_cast<size_t>(rows));
+  std::iota(positions.begin(), positions.end(), static_cast<int32_t>(past_));
+  backend_->get_rows(model_->position_embd, positions.data(), rows, branch_.data());
+  backend_->add(x_.data(), branch_.data(), rows * config.width);
 }
 
-void Context::ffn_block(const Layer& layer, int64_t rows) {
-  if (rows == 0) return;
+// Leaves the rows from `first` on, moved to the front.
+void Context::layer(size_t index, int64_t rows, int64_t first) {
   const ModelConfig& config = model_->config;
-  backend_->rms_norm(x_.data(), floats(layer.ffn_norm), rows, config.width, config.rms_eps,
-                     normed_.data());
-  multiply({{&layer.ffn_gate, floats(layer.ffn_gate_bias), gate_.data()},
-            {&layer.ffn_up, floats(layer.ffn_up_bias), up_.data()}},
-           normed_.data(), rows);
-  backend_->silu_mul(gate_.data(), up_.data(), rows * config.ffn_width);
-  multiply({{&layer.ffn_down, floats(layer.ffn_down_bias), normed_.data()}}, gate_.data(), rows);
-  backend_->add(x_.data(), normed_.data(), rows * config.width);
+  const Layer& layer = model_->layers[index];
+  const bool is_parallel = config.layers[index].is_parallel;
+  attend(index, normalized(layer.attn_norm, layer.attn_norm_bias, rows), rows, first);
+  const int64_t left = rows - first;
+  if (left == 0) return;
+  if (first > 0)
+    std::copy(x_.begin() + first * config.width, x_.begin() + rows * config.width, x_.begin());
+  if (!is_parallel) add_branch(layer.attn_post_norm, left);
+  const float* x = normalized(layer.ffn_norm, layer.ffn_norm_bias, left);
+  if (is_parallel) add_branch(layer.attn_post_norm, left);
+  if (layer.ffn_gate_inp) {
+    add_experts(layer, x, left);
+    return;
+  }
+  feed_forward(layer, x, left);
+  add_branch(layer.ffn_post_norm, left);
 }
 
 void Context::multiply(const std::vector<Product>& products, const float* x, int64_t rows) {
   if (observer_ != nullptr) {
-    for (const Product& product : products) observer_->input(*product.weight, x, rows);
+    const Weight* before = nullptr;
+    for (const auto& [weight, bias, out, first, taken] : products) {
+      // Several products of rows of one tensor see its input once.
+      const bool is_same =
+          before != nullptr && before->name == weight->name && before->expert == weight->expert;
+      before = weight;
+      if (is_same) continue;
+      observer_->input(*weight, x + first * weight->n, taken == kAllRows ? rows : taken);
+    }
   }
   backend_->mul_mat(products, x, rows);
 }
 
-void Context::logits(int64_t first, int64_t count, float* out) {
-  multiply({{&model_->output, floats(model_->output_bias), out}},
-           hidden_.data() + first * model_->config.width, count);
-  if (observer_ != nullptr) observer_->logits(out, count);
+void Context::normalize(const Weight& weight, const Weight& bias, const float* x, int64_t rows,
+                        float* out) {
+  const ModelConfig& config = model_->config;
+  backend_->norm(
+      {config.norms_centered, config.norm_eps, weight.n, floats(weight), weight.rows, floats(bias)},
+      x, rows, out);
 }
 
-void Context::fill_rope_table(int64_t rows) {
+// The residual stream as a block takes it in: as it is, where the block has no norm before it.
+const float* Context::normalized(const Weight& weight, const Weight& bias, int64_t rows) {
+  if (!weight) return x_.data();
+  normalize(weight, bias, x_.data(), rows, normed_.data());
+  return normed_.data();
+}
+
+// What a block gave goes into the residual stream.
+void Context::add_branch(const Weight& post_norm, int64_t rows) {
   const ModelConfig& config = model_->config;
-  float* table = rope_table_.data();
-  for (int64_t r = 0; r < rows; ++r) {
-    for (const double frequency : config.rope_frequencies) {
-      const double angle = static_cast<double>(past_ + r) * frequency;
-      *table++ = static_cast<float>(std::cos(angle)) * config.rope_scale;
-      *table++ = static_cast<float>(std::sin(angle)) * config.rope_scale;
-    }
-  }
+  if (post_norm) normalize(post_norm, Weight(), branch_.data(), rows, branch_.data());
+  if (config.residual_scale != 1.0f)
+    backend_->scale(branch_.data(), config.residual_scale, rows * config.width);
+  backend_->add(x_.data(), branch_.data(), rows * config.width);
+}
+
+void Context::logits(int64_t first, int64_t count, float* out) {
+  const ModelConfig& config = model_->config;
+  multiply({{&model_->output, floats(model_->output_bias), out}},
+           hidden_.data() + first * config.width, count);
+  const int64_t values = count * config.vocabulary;
+  if (config.logit_scale != 1.0f) backend_->scale(out, config.logit_scale, values);
+  if (config.logit_cap > 0) backend_->soft_cap(out, config.logit_cap, values);
+  if (observer_ != nullptr) observer_->logits(out, count);
 }
 
 }  // namespace nibble

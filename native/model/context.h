@@ -11,7 +11,7 @@
 namespace nibble {
 
 struct ContextOptions {
-  int64_t capacity;  // tokens
+  int64_t capacity;  // tokens; at most the learned positions, where the model has them
   int threads;
   CacheType cache;
 };
@@ -36,11 +36,26 @@ class Context {
   void observe(Observer* observer) { observer_ = observer; }
 
  private:
+  // context.cc
   void forward(const int32_t* tokens, int64_t rows, int64_t keep, Job& job);
-  void attention_block(size_t layer, int64_t rows, int64_t first);
-  void ffn_block(const Layer& layer, int64_t rows);
+  void embed(const int32_t* tokens, int64_t rows);
+  void layer(size_t index, int64_t rows, int64_t first);
   void multiply(const std::vector<Product>& products, const float* x, int64_t rows);
-  void fill_rope_table(int64_t rows);
+  void normalize(const Weight& weight, const Weight& bias, const float* x, int64_t rows,
+                 float* out);
+  const float* normalized(const Weight& weight, const Weight& bias, int64_t rows);
+  void add_branch(const Weight& post_norm, int64_t rows);
+  // attention.cc
+  void reserve_attention(int64_t rows, CacheType cache);
+  void attend(size_t index, const float* x, int64_t rows, int64_t first);
+  void fill_rope_tables(int64_t rows);
+  // ffn.cc
+  void reserve_ffn(int64_t rows);
+  void feed_forward(const Layer& layer, const float* x, int64_t rows);
+  // experts.cc
+  void reserve_experts(int64_t rows);
+  void add_experts(const Layer& layer, const float* x, int64_t rows);
+  void add_shared_expert(const Layer& layer, const float* x, int64_t rows);
 
   const std::shared_ptr<const Model> model_;
   const int64_t capacity_;
@@ -49,8 +64,13 @@ class Context {
   Observer* observer_ = nullptr;
   int64_t past_ = 0;
 
-  // Rows of a batch of tokens.
-  std::vector<float> x_, normed_, q_, k_, v_, attended_, gate_, up_, rope_table_;
+  // Rows of a batch of tokens. The residual stream; what goes into attention and feed-forward, and
+  // what comes out of them.
+  std::vector<float> x_, normed_, branch_;
+  std::vector<float> q_, k_, v_, attended_, gate_, up_;
+  std::vector<std::vector<float>> rope_tables_;  // as config.ropes
+  // Of experts: the router's, and rows in the order of the experts.
+  std::vector<float> router_, sorted_, expert_out_;
   // Of the tokens that are kept: the normed end of the residual stream.
   std::vector<float> hidden_;
   int64_t kept_ = 0;

@@ -6,12 +6,14 @@
 
 #include "base/mapped_file.h"
 #include "model/config.h"
+#include "model/layer.h"
 
 namespace nibble {
 
 // Where a tensor lies. Its bytes are inside the file; format, n and rows fit the graph.
 struct TensorPlace {
-  std::string name;  // in a layer without "blk.N."
+  std::string name;    // the graph's; in a layer without "blk.N."
+  std::string source;  // the file's, of which it is all or some rows; in a layer without "blk.N."
   int64_t file;
   int64_t offset;
   uint32_t format;
@@ -39,7 +41,8 @@ class Model {
 
   ModelConfig config;
   Weight token_embd;
-  Weight output_norm;
+  Weight position_embd;  // a row per position, where the model has learned them
+  Weight output_norm, output_norm_bias;
   Weight output;  // the embedding, where the model has no matrix of its own
   Weight output_bias;
   std::vector<Layer> layers;

@@ -1,75 +1,40 @@
 #include "napi/args.h"
 
-#include <cmath>
 #include <utility>
+
+#include "napi/encoding_args.h"
+#include "napi/objects.h"
 
 namespace nibble {
 namespace {
 
-[[noreturn]] void type_error(Napi::Env env, const std::string& expected) {
-  throw Napi::TypeError::New(env, "expected " + expected);
-}
-
-int64_t integer(const Napi::Object& object, const char* key) {
+std::vector<float> floats(const Napi::Object& object, const char* key) {
   const Napi::Value value = object.Get(key);
-  if (value.IsNumber()) {
-    const double number = value.As<Napi::Number>().DoubleValue();
-    // Integers up to 2^53 are exact.
-    if (number >= 0 && number <= 9007199254740992.0 && number == std::floor(number)) {
-      return static_cast<int64_t>(number);
-    }
+  if (!value.IsTypedArray()) return {};
+  const auto array = value.As<Napi::Float32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+Piece piece_of(const Napi::Object& object, const Task& task) {
+  Piece piece = {integer(object, "file"), integer(object, "offset"), integer(object, "bytes"), 0,
+                 nullptr};
+  const Napi::Value encoding = object.Get("encoding");
+  if (encoding.IsObject()) {
+    const auto encoded = encoded_rows_arg(encoding.As<Napi::Object>(), task);
+    piece.rows = encoded.count;
+    piece.encoded = std::make_shared<const EncodedRows>(encoded.rows);
+  } else {
+    piece.rows = piece.bytes / task.stored->bytes(task.n_per_row);
   }
-  type_error(object.Env(), std::string(key) + " to be an integer of at least 0");
+  return piece;
 }
 
-std::string string(const Napi::Object& object, const char* key) {
-  const Napi::Value value = object.Get(key);
-  if (!value.IsString()) type_error(object.Env(), std::string(key) + " to be a string");
-  return value.As<Napi::String>().Utf8Value();
-}
-
-Napi::Object object_of(const Napi::Value& value, const char* what) {
-  if (!value.IsObject()) type_error(value.Env(), std::string(what) + " to be an object");
-  return value.As<Napi::Object>();
-}
-
-template <typename T, typename F>
-std::vector<T> list(const Napi::Object& object, const char* key, const F& convert) {
-  const Napi::Value value = object.Get(key);
-  if (!value.IsArray()) type_error(object.Env(), std::string(key) + " to be an array");
-  const Napi::Array array = value.As<Napi::Array>();
-  std::vector<T> result;
-  result.reserve(array.Length());
-  for (uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::HandleScope scope(object.Env());
-    result.push_back(convert(object_of(array.Get(i), key)));
-  }
-  return result;
-}
-
-Task task_of(const Napi::Object& object, size_t inputs) {
-  Task task;
-  task.name = string(object, "name");
-  task.pieces = list<Piece>(object, "pieces", [&](const Napi::Object& piece) {
-    return Piece{integer(piece, "file"), integer(piece, "offset"), integer(piece, "bytes")};
-  });
-  task.from = &format_arg(object.Get("from"));
-  task.to = &format_arg(object.Get("to"));
-  task.n_per_row = integer(object, "perRow");
-  task.rows = integer(object, "rows");
-  task.head_dim = integer(object, "headDim");
-  task.output_offset = integer(object, "outputOffset");
-  const Napi::Value importance = object.Get("importance");
-  if (importance.IsTypedArray()) {
-    const auto array = importance.As<Napi::Float32Array>();
-    task.importance.assign(array.Data(), array.Data() + array.ElementLength());
-  }
-
-  // What the streams rely on; a wrong table is a bug on the other side of the border.
-  const Napi::Env env = object.Env();
+// What the streams rely on; a wrong table is a bug on the other side of the border.
+void check_shape(Napi::Env env, const Task& task) {
   const int64_t n = task.n_per_row;
-  if (n < 1 || n % task.from->values_per_block != 0 || n % task.to->values_per_block != 0) {
-    type_error(env, "perRow of " + task.name + " to be a multiple of both blocks");
+  if (n < 1 || n % task.from->values_per_block != 0 || n % task.to->values_per_block != 0 ||
+      n % task.stored->values_per_block != 0) {
+    type_error(env, "perRow of " + task.name + " to be a multiple of every block");
   }
   if (task.head_dim != 0 && (task.head_dim % 2 != 0 || task.rows % task.head_dim != 0)) {
     type_error(env, "rows of " + task.name + " to be a multiple of headDim");
@@ -84,15 +49,61 @@ Task task_of(const Napi::Object& object, size_t inputs) {
   if (task.from != task.to && task.to->quantize_row == nullptr && !task.is_weighted()) {
     type_error(env, "importance for " + task.name + ", whose type needs it");
   }
+}
+
+void check_pieces(Napi::Env env, const Task& task, size_t inputs) {
+  int64_t rows = 0;
   int64_t bytes = 0;
+  bool are_whole = true;
+  bool are_plain = !task.transposed;
   for (const Piece& piece : task.pieces) {
-    if (static_cast<size_t>(piece.file) >= inputs && inputs != 0)
-      type_error(env, "a piece's file to be one of inputs");
+    if (static_cast<size_t>(piece.file) >= inputs)
+      type_error(env, "pieces of " + task.name + " to lie in inputs");
+    rows += piece.rows;
     bytes += piece.bytes;
+    are_whole &= piece.encoded || piece.bytes == piece.rows * task.stored->bytes(task.n_per_row);
+    are_plain &= !piece.encoded && piece.bytes % task.stored->bytes_per_block == 0;
   }
-  if (inputs != 0 && bytes != task.from->bytes(task.values())) {
-    type_error(env, "pieces of " + task.name + " to be as long as the tensor");
+  const bool are_parts = task.rows == 1 && task.pieces.size() > 1;
+  if (are_parts ? !are_plain || bytes != task.stored->bytes(task.n_per_row)
+                : !are_whole || rows != task.rows) {
+    type_error(env, "pieces of " + task.name + " to be the tensor's rows");
   }
+}
+
+void check_source(Napi::Env env, const Task& task, size_t inputs) {
+  if (!task.pieces.empty()) check_pieces(env, task, inputs);
+  const auto given = static_cast<int64_t>(task.given.size());
+  if (given != 0 && (given != task.values() || !task.pieces.empty())) {
+    type_error(env, "the values of " + task.name + " to be as many as it has");
+  }
+  const bool is_computed = task.from != task.stored || task.plus_one || given != 0;
+  if (is_computed && (task.from->id != kIdF32 || !task.stored->has_codec())) {
+    type_error(env, task.name + " to become F32, since its values are computed");
+  }
+  if (task.transposed && task.stored->values_per_block != 1) {
+    type_error(env, "the transposed " + task.name + " to hold single values");
+  }
+}
+
+Task task_of(const Napi::Object& object, size_t inputs) {
+  Task task;
+  task.name = string(object, "name");
+  task.stored = &format_arg(object.Get("stored"));
+  task.from = &format_arg(object.Get("from"));
+  task.to = &format_arg(object.Get("to"));
+  task.n_per_row = integer(object, "perRow");
+  task.rows = integer(object, "rows");
+  task.head_dim = integer(object, "headDim");
+  task.transposed = boolean(object, "transposed");
+  task.plus_one = boolean(object, "plusOne");
+  task.output_offset = integer(object, "outputOffset");
+  task.importance = floats(object, "importance");
+  task.given = floats(object, "values");
+  check_shape(object.Env(), task);
+  task.pieces = list<Piece>(object, "pieces",
+                            [&](const Napi::Object& piece) { return piece_of(piece, task); });
+  check_source(object.Env(), task, inputs);
   return task;
 }
 

@@ -153,7 +153,8 @@ Napi::Value to_js_importance(Napi::Env env, const ContextState& state) {
     const Napi::HandleScope scope(env);
     Napi::Object row = Napi::Object::New(env);
     row.Set("name", name);
-    row.Set("rows", static_cast<double>(sums.rows));
+    const std::vector<double> rows(sums.rows.begin(), sums.rows.end());
+    row.Set("rows", to_array<Napi::Float64Array>(env, rows));
     row.Set("sumsOfSquares", to_array<Napi::Float64Array>(env, sums.squares));
     row.Set("sums", to_array<Napi::Float64Array>(env, sums.values));
     list.Set(list.Length(), row);

@@ -13,15 +13,35 @@ float number(const Napi::Object& object, const char* key) {
   return object.Get(key).As<Napi::Number>().FloatValue();
 }
 
+bool flag(const Napi::Object& object, const char* key) {
+  return object.Get(key).As<Napi::Boolean>();
+}
+
+std::vector<double> reals(const Napi::Object& object, const char* key) {
+  const auto array = object.Get(key).As<Napi::Float64Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+// body(element) for the objects of a list.
+template <typename Body>
+void each(const Napi::Object& object, const char* key, const Body& body) {
+  const Napi::Array list = object.Get(key).As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::HandleScope scope(list.Env());
+    body(list.Get(i).As<Napi::Object>());
+  }
+}
+
 std::vector<TensorPlace> places(const Napi::Value& value) {
   const Napi::Array list = value.As<Napi::Array>();
   std::vector<TensorPlace> result;
   for (uint32_t i = 0; i < list.Length(); ++i) {
     const Napi::HandleScope scope(list.Env());
     const Napi::Object row = list.Get(i).As<Napi::Object>();
-    result.push_back({row.Get("name").As<Napi::String>(), integer(row, "file"),
-                      integer(row, "offset"), static_cast<uint32_t>(integer(row, "format")),
-                      integer(row, "perRow"), integer(row, "rows")});
+    result.push_back({row.Get("name").As<Napi::String>(), row.Get("source").As<Napi::String>(),
+                      integer(row, "file"), integer(row, "offset"),
+                      static_cast<uint32_t>(integer(row, "format")), integer(row, "perRow"),
+                      integer(row, "rows")});
   }
   return result;
 }
@@ -38,21 +58,34 @@ std::vector<int32_t> tokens_arg(const Napi::Value& value) {
 ModelConfig model_config_arg(const Napi::Object& options) {
   const Napi::Object object = options.Get("config").As<Napi::Object>();
   ModelConfig config;
-  config.layers = integer(object, "layers");
   config.width = integer(object, "width");
   config.heads = integer(object, "heads");
   config.kv_heads = integer(object, "kvHeads");
   config.head_dim = integer(object, "headDim");
   config.ffn_width = integer(object, "ffnWidth");
   config.vocabulary = integer(object, "vocabulary");
-  config.rms_eps = number(object, "rmsEps");
+  config.positions = integer(object, "positions");
+  config.norms_centered = flag(object, "normsCentered");
+  config.norm_eps = number(object, "normEps");
+  config.activation = flag(object, "usesGelu") ? Activation::kGelu : Activation::kSilu;
+  config.embedding_scale = number(object, "embeddingScale");
+  config.residual_scale = number(object, "residualScale");
   config.attention_scale = number(object, "attentionScale");
-  config.window = integer(object, "window");
-  config.rope_halves = object.Get("ropeHalves").As<Napi::Boolean>();
-  config.rope_scale = number(object, "ropeScale");
-  const auto frequencies = object.Get("ropeFrequencies").As<Napi::Float64Array>();
-  config.rope_frequencies.assign(frequencies.Data(),
-                                 frequencies.Data() + frequencies.ElementLength());
+  config.attention_cap = number(object, "attentionCap");
+  config.logit_scale = number(object, "logitScale");
+  config.logit_cap = number(object, "logitCap");
+  config.rope_halves = flag(object, "ropeHalves");
+  each(object, "ropes", [&](const Napi::Object& rope) {
+    config.ropes.push_back({reals(rope, "frequencies"), reals(rope, "longFrequencies"),
+                            integer(rope, "longFrom"), number(rope, "scale")});
+  });
+  each(object, "layers", [&](const Napi::Object& layer) {
+    config.layers.push_back(
+        {integer(layer, "window"), integer(layer, "rope"), flag(layer, "isParallel")});
+  });
+  const Napi::Object experts = object.Get("experts").As<Napi::Object>();
+  config.experts = {integer(experts, "count"), integer(experts, "used"), integer(experts, "width"),
+                    flag(experts, "sumToOne"), integer(experts, "sharedWidth")};
   return config;
 }
 

@@ -15,6 +15,7 @@ namespace nibble {
 namespace {
 
 struct Buffers {
+  SourceBuffers reading;
   AlignedBuffer blocks;
   AlignedBuffer x;
   AlignedBuffer y;
@@ -69,21 +70,31 @@ class CompareStream {
 
  private:
   ErrorStats compare_tile(Buffers& buffers, const Tile& tile) {
-    job_.throw_if_cancelled();
+    const int64_t step = values_at_once(options_.tasks[static_cast<size_t>(tile.task)]);
+    ErrorStats stats;
+    for (int64_t i = 0; i < tile.count; i += step) {
+      job_.throw_if_cancelled();
+      stats.add(
+          compare_part(buffers, tile, {tile.task, tile.first + i, std::min(step, tile.count - i)}));
+    }
+    return stats;
+  }
+
+  ErrorStats compare_part(Buffers& buffers, const Tile& tile, const Tile& part) {
     const Task& task = options_.tasks[static_cast<size_t>(tile.task)];
-    const int64_t n = tile.count;
+    const int64_t n = part.count;
     const int64_t bytes = task.to->bytes(n);
     ErrorStats stats;
     if (task.to->has_codec()) {
       uint8_t* blocks = buffers.blocks.reserve<uint8_t>(bytes);
-      output_.read(blocks, bytes, task.output_offset + task.to->bytes(tile.first));
+      output_.read(blocks, bytes, task.output_offset + task.to->bytes(part.first));
       float* y = buffers.y.reserve<float>(n);
       find_dequantize_row(*task.to, isa_)(blocks, y, n);
       stats.non_finite = count_non_finite(y, n);
       stats.invalid_blocks = task.to->count_invalid(blocks, n);
-      if (!inputs_.empty() && task.from->has_codec()) {
+      if (task.has_source() && task.from->has_codec()) {
         uint8_t* source = buffers.blocks.reserve<uint8_t>(task.from->bytes(n));
-        read_source(inputs_, task, tile.first, n, source);
+        read_source(inputs_, task, tile, part.first, n, source, buffers.reading);
         float* x = buffers.x.reserve<float>(n);
         find_dequantize_row(*task.from, isa_)(source, x, n);
         add_errors(x, y, n, &stats);

@@ -20,8 +20,8 @@ struct ErrorStats {
   void add(const ErrorStats& other);
 };
 
-// One row per task. Without inputs only the output is looked at: `from` and the pieces are ignored,
-// errors stay 0. Types without a codec give zeros.
+// One row per task. Where a task has no source only the output is looked at: errors stay 0. Types
+// without a codec give zeros.
 std::vector<ErrorStats> compare_stream(const StreamOptions& options, Job& job);
 
 }  // namespace nibble

@@ -1,5 +1,6 @@
 #include "stream/quantize_stream.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <memory>
@@ -19,6 +20,7 @@ namespace {
 
 // A thread's buffers: the source's blocks, their values, the output's blocks.
 struct Buffers {
+  SourceBuffers reading;
   AlignedBuffer source;
   AlignedBuffer values;
   AlignedBuffer blocks;
@@ -58,7 +60,8 @@ std::vector<Kernels> find_kernels(const std::vector<Task>& tasks, Isa isa) {
                   ", column " + std::to_string(value % task.n_per_row) + " is " +
                   (std::isnan(values[i]) ? "NaN" : "infinite") +
                   "; such weights cannot be quantized, fetch or train the model again");
-  error.path = options.inputs[static_cast<size_t>(task.pieces.front().file)].path;
+  if (!task.pieces.empty())
+    error.path = options.inputs[static_cast<size_t>(task.pieces.front().file)].path;
   throw error;
 }
 
@@ -91,7 +94,7 @@ class QuantizeStream {
         [this](Buffers& buffers, int64_t i) { run_tile(buffers, tiles_[static_cast<size_t>(i)]); });
     StreamTotals totals = {0, 0};
     for (const Task& task : options_.tasks) {
-      totals.bytes_read += task.from->bytes(task.values());
+      totals.bytes_read += task.bytes();
       totals.bytes_written += task.to->bytes(task.values());
     }
     return totals;
@@ -99,35 +102,50 @@ class QuantizeStream {
 
  private:
   void run_tile(Buffers& buffers, const Tile& tile) {
-    job_.throw_if_cancelled();
     const size_t index = static_cast<size_t>(tile.task);
-    const Task& task = options_.tasks[index];
-    const Kernels& kernels = kernels_[index];
-    const int64_t source_bytes = task.from->bytes(tile.count);
-    uint8_t* source = buffers.source.reserve<uint8_t>(source_bytes);
-    read_source(inputs_, task, tile.first, tile.count, source);
+    const int64_t step = values_at_once(options_.tasks[index]);
+    for (int64_t i = 0; i < tile.count; i += step) {
+      job_.throw_if_cancelled();
+      run_part(buffers, tile, {tile.task, tile.first + i, std::min(step, tile.count - i)});
+    }
+    if (tiles_left_[index].fetch_sub(1) == 1) job_.finish_task(tile.task);
+  }
+
+  void run_part(Buffers& buffers, const Tile& tile, const Tile& part) {
+    const Task& task = options_.tasks[static_cast<size_t>(tile.task)];
+    const Kernels& kernels = kernels_[static_cast<size_t>(tile.task)];
+    uint8_t* source = buffers.source.reserve<uint8_t>(task.from->bytes(part.count));
+    read_source(inputs_, task, tile, part.first, part.count, source, buffers.reading);
 
     const float* values = nullptr;
     if (kernels.dequantize != nullptr) {
-      float* to = buffers.values.reserve<float>(tile.count);
-      kernels.dequantize(source, to, tile.count);
-      if (count_non_finite(to, tile.count) != 0) throw_non_finite(options_, task, tile, to);
+      float* to = buffers.values.reserve<float>(part.count);
+      kernels.dequantize(source, to, part.count);
+      if (count_non_finite(to, part.count) != 0) throw_non_finite(options_, task, part, to);
       values = to;
     }
     const uint8_t* blocks = source;
     if (kernels.quantize != nullptr) {
-      uint8_t* to = buffers.blocks.reserve<uint8_t>(task.to->bytes(tile.count));
-      kernels.quantize(values, to, tile.count);
+      uint8_t* to = buffers.blocks.reserve<uint8_t>(task.to->bytes(part.count));
+      kernels.quantize(values, to, part.count);
       blocks = to;
     } else if (kernels.quantize_weighted != nullptr) {
-      uint8_t* to = buffers.blocks.reserve<uint8_t>(task.to->bytes(tile.count));
-      quantize_weighted_rows(task, tile, kernels.quantize_weighted, values, to);
+      uint8_t* to = buffers.blocks.reserve<uint8_t>(task.to->bytes(part.count));
+      quantize_weighted_rows(task, part, kernels.quantize_weighted, values, to);
       blocks = to;
     }
-    output_.write(blocks, task.to->bytes(tile.count),
-                  task.output_offset + task.to->bytes(tile.first));
-    job_.add_done(source_bytes);
-    if (tiles_left_[index].fetch_sub(1) == 1) job_.finish_task(tile.task);
+    output_.write(blocks, task.to->bytes(part.count),
+                  task.output_offset + task.to->bytes(part.first));
+    job_.add_done(bytes_done(task, part));
+  }
+
+  // A part's share of the source's bytes; all together have them all.
+  static int64_t bytes_done(const Task& task, const Tile& part) {
+    const double each = static_cast<double>(task.bytes()) / static_cast<double>(task.values());
+    const auto until = [each](int64_t value) {
+      return static_cast<int64_t>(std::round(each * static_cast<double>(value)));
+    };
+    return until(part.first + part.count) - until(part.first);
   }
 
   const StreamOptions& options_;

@@ -19,6 +19,7 @@ struct AttentionInput {
   int64_t head_dim;
   float scale;
   int64_t window;  // 0: none
+  float cap;       // 0: none
   int64_t tokens;
   std::vector<float> q;  // [token][head][head_dim]
   std::vector<float> k;  // [token][kv_head][head_dim]
@@ -76,7 +77,7 @@ inline Expected attention(const AttentionInput& in) {
         sum += product;
         magnitude += std::fabs(product);
       }
-      weights.push_back(sum);
+      weights.push_back(in.cap > 0 ? in.cap * std::tanh(sum / in.cap) : sum);
       most_magnitude = std::max(most_magnitude, magnitude);
     }
     const double largest = *std::max_element(weights.begin(), weights.end());

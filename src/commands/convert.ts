@@ -19,7 +19,7 @@ export const convertCommand = defineCommand(
         },
         ...writeOptions,
       })
-      .example("$0 convert ./my-model", "writes my-model-F16.gguf"),
+      .example("$0 convert ./Qwen3-0.6B", "writes Qwen3-0.6B-F16.gguf"),
   async (argv, context) => {
     const { findRecipe } = await import("../plan/recipes.js");
     const { oneOf } = await import("../plan/nearest-name.js");

@@ -82,7 +82,7 @@ export const quantizeCommand = defineCommand(
   (yargs) =>
     modelAndOutput(yargs, "a Hugging Face directory, or a GGUF file")
       .options({ ...typeOptions, ...writeOptions })
-      .example("$0 quantize ./my-model --type Q4_K_M", "writes my-model-Q4_K_M.gguf")
+      .example("$0 quantize ./Qwen3-0.6B --type Q4_K_M", "writes Qwen3-0.6B-Q4_K_M.gguf")
       .example("$0 quantize model-F16.gguf --type Q3_K_M --imatrix imatrix.gguf", "with care")
       .example("$0 quantize m-00001-of-00003.gguf q4 --type Q4_0 --keep-split", "q4-00001-of-...")
       .example("$0 quantize m.gguf --type Q4_K_M --prune-layers 20-23", "without four layers")

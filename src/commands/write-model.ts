@@ -3,7 +3,7 @@ import type { Argv } from "yargs";
 import type { PlanSourceOptions } from "../plan/plan-source.js";
 import type { QuantizePlan } from "../plan/types.js";
 import type { QuantizeMethod } from "../quantize/quantize.js";
-import { defaultOutput } from "./output-name.js";
+import { outputOf } from "./output-name.js";
 import { printJson, printNote, printWarning } from "./print.js";
 import { printPlan, printQuantizeReport } from "./quantize-report.js";
 import { callOptions, type CommandContext } from "./shared.js";
@@ -61,7 +61,7 @@ export async function writeModel(
   const { plan: planSource } = await import("../plan/plan-source.js");
   const { signal } = context;
   const plan = await planSource(argv.model, { ...planOptions, pre: argv.pre, signal });
-  const output = argv.output ?? defaultOutput(argv.model, plan.recipe);
+  const output = argv.output ?? outputOf(plan.source, plan.recipe);
   if (argv.dryRun) {
     if (context.json) printJson(plan);
     else await printPlan(plan, output);

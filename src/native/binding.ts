@@ -1,11 +1,49 @@
 /** The addon's whole surface. Native code trusts these shapes: whoever calls has validated the values. */
 
-/** A span of bytes in one of the job's inputs. */
+/** A span of bytes in one of the job's inputs: whole rows, or part of the only one. */
 export interface NativePiece {
   readonly file: number;
   readonly offset: number;
   readonly bytes: number;
+  /** Where the rows are not values of the task's `stored`. */
+  readonly encoding?: NativeEncoding | undefined;
 }
+
+/** A matrix of numbers in an input (native/encodings/number_grid.h). */
+export interface NativeNumberGrid {
+  readonly file: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly type: "E4M3" | "E5M2" | "E8M0" | "I8" | "U8" | "F16" | "BF16" | "F32" | "I32";
+  readonly byColumns?: boolean;
+  /** Of I32 and of no other type. */
+  readonly packing?: {
+    readonly bits: number;
+    readonly down?: boolean;
+    readonly awqOrder?: boolean;
+  };
+}
+
+/** Some rows of an encoded matrix: firstRow, firstRow + rowStep ... (native/encodings/encoded_rows.h). */
+export type NativeEncoding = {
+  readonly rows: number;
+  readonly firstRow: number;
+  readonly rowStep: number;
+  readonly codes: NativeNumberGrid;
+} & (
+  | {
+      readonly kind: "scaled";
+      readonly scales?: NativeNumberGrid;
+      readonly zeros?: NativeNumberGrid;
+      readonly zeroBias: number;
+      readonly rowsPerScale: number;
+      readonly columnsPerScale: number;
+      readonly groups?: { readonly file: number; readonly offset: number };
+    }
+  | { readonly kind: "mxfp4"; readonly scales: NativeNumberGrid }
+);
 
 /** A file that is read, and how long it was when its header was parsed: another length is an error. */
 export interface NativeInput {
@@ -16,8 +54,12 @@ export interface NativeInput {
 /** One tensor to stream. */
 export interface NativeTask {
   readonly name: string;
+  /** In order; empty where there are `values`, or no source. */
   readonly pieces: readonly NativePiece[];
-  /** ggml ids. Equal ids copy the bytes (after the transform of rows). */
+  readonly values?: Float32Array | undefined;
+  /** ggml id of the pieces that are not encoded. */
+  readonly stored: number;
+  /** ggml ids. What reading gives is `stored`, or F32 of values that are computed; equal ids copy the bytes. */
   readonly from: number;
   readonly to: number;
   /** Values in a row, rows in all (over every higher dimension). */
@@ -25,6 +67,10 @@ export interface NativeTask {
   readonly rows: number;
   /** 0, or the head size of `interleave-halves`. */
   readonly headDim: number;
+  /** Every piece holds its matrix by columns. */
+  readonly transposed: boolean;
+  /** Every value gets 1 more. */
+  readonly plusOne: boolean;
   /** Bytes from the start of the output. */
   readonly outputOffset: number;
   /** Experts x perRow: how much each column counts. Finite, at least 0; not looked at where nothing is quantized. */
@@ -92,8 +138,10 @@ export interface NativeFormat {
 
 /** Where a tensor of the graph lies; its shape is checked. */
 export interface NativePlace {
-  /** The name in the file, without `blk.N.`. */
+  /** The graph's name, without `blk.N.`. */
   readonly name: string;
+  /** The file's, of which it is all or some rows; without `blk.N.`. */
+  readonly source: string;
   readonly file: number;
   readonly offset: number;
   /** ggml id; of matrices any that has a codec, of vectors F32. */
@@ -102,24 +150,62 @@ export interface NativePlace {
   readonly rows: number;
 }
 
+export interface NativeRope {
+  /** Radians per token for every pair; empty where nothing is turned. */
+  readonly frequencies: Float64Array;
+  /** Instead of them in contexts of more than `longFrom` tokens; empty where there are none. */
+  readonly longFrequencies: Float64Array;
+  readonly longFrom: number;
+  /** Of cosine and sine. */
+  readonly scale: number;
+}
+
+export interface NativeLayer {
+  /** 0: none. */
+  readonly window: number;
+  /** Index into `ropes`. */
+  readonly rope: number;
+  /** Attention and feed-forward read the same residual stream. */
+  readonly isParallel: boolean;
+}
+
 /** A model as native/model/config.h has it. */
 export interface NativeModelConfig {
-  readonly layers: number;
   readonly width: number;
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
   readonly ffnWidth: number;
   readonly vocabulary: number;
-  readonly rmsEps: number;
+  /** Learned ones, which no context may go beyond; 0: none. */
+  readonly positions: number;
+  readonly normsCentered: boolean;
+  readonly normEps: number;
+  /** Else SiLU. */
+  readonly usesGelu: boolean;
+  readonly embeddingScale: number;
+  readonly residualScale: number;
   readonly attentionScale: number;
-  /** 0: none. */
-  readonly window: number;
+  /** 0: none; so for logits. */
+  readonly attentionCap: number;
+  readonly logitScale: number;
+  readonly logitCap: number;
   /** Value pairs (i, i + dims / 2) are turned; else (2i, 2i + 1). */
   readonly ropeHalves: boolean;
-  readonly ropeScale: number;
-  /** Radians per token for every pair. */
-  readonly ropeFrequencies: Float64Array;
+  readonly ropes: readonly NativeRope[];
+  readonly layers: readonly NativeLayer[];
+  readonly experts: NativeExperts;
+}
+
+export interface NativeExperts {
+  /** 0: none. */
+  readonly count: number;
+  /** That a token goes to. */
+  readonly used: number;
+  readonly width: number;
+  readonly sumToOne: boolean;
+  /** Of the expert that every token goes to; 0: none. */
+  readonly sharedWidth: number;
 }
 
 export interface NativeModelOptions {
@@ -139,10 +225,11 @@ export interface NativeModel {
   dispose(): void;
 }
 
-/** Sums over the inputs of one matrix, per column. */
+/** Sums over the inputs of one matrix, per column; of experts' matrices those of each behind those of the one before. */
 export interface NativeImportance {
   readonly name: string;
-  readonly rows: number;
+  /** Per expert; of a plain matrix one number. */
+  readonly rows: Float64Array;
   readonly sumsOfSquares: Float64Array;
   readonly sums: Float64Array;
 }

@@ -2,7 +2,7 @@ import type { NativeErrorStats, NativeTask } from "../native/binding.js";
 import { callNative } from "../native/call.js";
 import type { LongCallOptions } from "../progress.js";
 import type { ModelInfo, TensorInfo } from "../sources/model-info.js";
-import { nativeTask } from "./tasks.js";
+import { lookingTask, nativeTask } from "./tasks.js";
 
 /**
  * One row of figures per tensor of a GGUF: against its source's tensor of that name in `sources`, or of the tensor alone
@@ -52,6 +52,6 @@ export async function compareTensors(
 function task(tensor: TensorInfo, source: TensorInfo | undefined): NativeTask {
   const offset = tensor.pieces[0]?.offset ?? 0;
   return source === undefined
-    ? { ...nativeTask(tensor, tensor.type, offset), pieces: [], headDim: 0 }
+    ? lookingTask(tensor, offset)
     : nativeTask(source, tensor.type, offset);
 }

@@ -2,7 +2,12 @@ import { argumentError } from "../errors.js";
 import { format, type FormatName } from "../formats.js";
 import { threadCount } from "../native/call.js";
 import type { ThreadedCallOptions } from "../progress.js";
-import type { MetadataEntry, ModelInfo, TensorInfo } from "../sources/model-info.js";
+import {
+  isPlain,
+  type MetadataEntry,
+  type ModelInfo,
+  type TensorInfo,
+} from "../sources/model-info.js";
 import { openSource } from "../sources/open.js";
 import { compareTensors } from "./compare-tensors.js";
 import { hashTensors } from "./hash-tensors.js";
@@ -24,7 +29,7 @@ export interface TensorDifference extends Partial<TensorError> {
   readonly types: readonly [FormatName, FormatName];
   /** GGUF order: shape[0] values in a row. */
   readonly shapes: readonly [readonly number[], readonly number[]];
-  /** Whether type, shape and bytes are the same (the values, where A's rows are in another order). */
+  /** Whether type, shape and bytes are the same (the values, where A's are made of other bytes). */
   readonly same: boolean;
 }
 
@@ -143,17 +148,15 @@ function isSameShape(from: TensorInfo, to: TensorInfo): boolean {
   return from.shape.join() === to.shape.join();
 }
 
-/** The names of those pairs whose bytes are the same. Rows in another order have been compared by their values. */
+/** The names of those pairs whose bytes are the same. Where A's values are made of its bytes they have been compared. */
 async function sameTensors(
   a: ModelInfo,
   b: ModelInfo,
   alike: readonly (readonly [TensorInfo, TensorInfo])[],
   options: ThreadedCallOptions,
 ): Promise<ReadonlySet<string>> {
-  const isReordered = ([from]: readonly [TensorInfo, TensorInfo]): boolean =>
-    from.transform !== undefined;
-  const same = new Set(alike.filter(isReordered).map(([from]) => from.name));
-  const asTheyAre = alike.filter((pair) => !isReordered(pair));
+  const same = new Set(alike.filter(([from]) => !isPlain(from)).map(([from]) => from.name));
+  const asTheyAre = alike.filter(([from]) => isPlain(from));
   const sumsA = await hashTensors({ ...a, tensors: asTheyAre.map(([from]) => from) }, options);
   const sumsB = await hashTensors({ ...b, tensors: asTheyAre.map(([, to]) => to) }, options);
   asTheyAre.forEach(([from], i) => {

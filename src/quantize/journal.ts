@@ -19,8 +19,12 @@ export async function fingerprint(
   const hash = createHash("sha256");
   hash.update("nibble journal 1\n");
   hash.update(header);
-  hash.update(JSON.stringify([tasks.map((task) => ({ ...task, importance: null })), inputs]));
-  for (const { importance } of tasks) if (importance !== undefined) hash.update(importance);
+  const numbers = { importance: null, values: null };
+  hash.update(JSON.stringify([tasks.map((task) => ({ ...task, ...numbers })), inputs]));
+  for (const { importance, values } of tasks) {
+    if (importance !== undefined) hash.update(importance);
+    if (values !== undefined) hash.update(values);
+  }
   for (const { path } of inputs) {
     const status = await stat(path).catch((error: unknown) => {
       throw ioError(error, path, "read");

@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { ioError } from "../errors.js";
+import { formatOfId } from "../formats.js";
 import type { NativeErrorStats, NativeInput, NativeTask } from "../native/binding.js";
 import { callNative } from "../native/call.js";
 import type { QuantizePlan } from "../plan/types.js";
@@ -40,9 +41,9 @@ export async function resumable(
 
 /** Bytes of the source that a part reads for the tensors that are not done. */
 export function bytesToRead(part: PartJob, done: ReadonlySet<number> | undefined): number {
-  return part.tasks.reduce((sum, { pieces }, index) => {
+  return part.tasks.reduce((sum, { pieces, values }, index) => {
     if (done?.has(index) === true) return sum;
-    return sum + pieces.reduce((bytes, piece) => bytes + piece.bytes, 0);
+    return pieces.reduce((bytes, piece) => bytes + piece.bytes, sum + (values?.byteLength ?? 0));
   }, 0);
 }
 
@@ -113,7 +114,10 @@ export async function comparePart(
   const findings = tensors.flatMap((tensor, i) => {
     const row = stats[i] as NativeErrorStats;
     const values = tensor.shape.reduce((product, n) => product * n, 1);
-    return tensorFinding(tensor, row, values, importance?.has(tensor.name) ?? false) ?? [];
+    const from = formatOfId((tasks[i] as NativeTask).from)?.name ?? tensor.from;
+    return (
+      tensorFinding({ ...tensor, from }, row, values, importance?.has(tensor.name) ?? false) ?? []
+    );
   });
   const problem = findings.find(({ isWarning }) => !isWarning);
   if (problem !== undefined) throw problem.error;

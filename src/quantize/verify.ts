@@ -4,7 +4,7 @@ import type { NativeErrorStats } from "../native/binding.js";
 import { threadCount } from "../native/call.js";
 import { hasImportanceMetadata } from "../plan/column-importance.js";
 import type { ThreadedCallOptions } from "../progress.js";
-import type { ModelInfo, TensorInfo } from "../sources/model-info.js";
+import { readType, type ModelInfo, type TensorInfo } from "../sources/model-info.js";
 import { openSource } from "../sources/open.js";
 import { compareTensors } from "./compare-tensors.js";
 import { hashTensors } from "./hash-tensors.js";
@@ -71,7 +71,11 @@ export async function verify(path: string, options: VerifyOptions = {}): Promise
   const tensors = model.tensors.map((tensor, i) => {
     const row = stats[i] as NativeErrorStats;
     const from = sources?.get(tensor.name);
-    const types = { name: tensor.name, from: from?.type ?? tensor.type, to: tensor.type };
+    const types = {
+      name: tensor.name,
+      from: from === undefined ? tensor.type : readType(from),
+      to: tensor.type,
+    };
     const finding = tensorFinding(types, row, values(tensor), isWeighted);
     if (finding !== undefined)
       (finding.isWarning ? warnings : problems).push(finding.error.message);

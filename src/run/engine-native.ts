@@ -38,6 +38,11 @@ async function load(info: ModelInfo, options: EngineOptions): Promise<LoadedMode
       if (headDim % format(cache).values !== 0) {
         throw argumentError("cache", `F16, since heads are ${headDim} values long`, cache);
       }
+      const { positions } = graph.config;
+      if (positions > 0 && capacity > positions) {
+        const expected = `at most ${positions} tokens, the positions that the model has learned`;
+        throw argumentError("contextLength", expected, capacity);
+      }
       const job = model.createContext({ capacity, threads, cache });
       const context = await settleNative(job, signal);
       contexts.push(context);

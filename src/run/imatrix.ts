@@ -49,6 +49,7 @@ function entryOf(path: string, native: NativeImportance): ImportanceEntry {
     const problem = `${path}: the inputs of ${name} are NaN or infinite; the weights may be damaged`;
     throw new NibbleError("ERR_UNSUPPORTED", problem, { what: "activations", value: name });
   }
-  const [columns, counts] = [sumsOfSquares.length, Float32Array.of(rows)];
-  return { name, columns, experts: 1, sumsOfSquares, counts, sums };
+  const experts = rows.length;
+  const columns = sumsOfSquares.length / experts;
+  return { name, columns, experts, sumsOfSquares, counts: Float32Array.from(rows), sums };
 }

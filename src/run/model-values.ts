@@ -10,6 +10,7 @@ export interface ModelValues {
   /** A finite number. */
   readonly real: (key: string) => number | undefined;
   readonly text: (key: string) => string | undefined;
+  readonly flag: (key: string) => boolean | undefined;
 }
 
 /** @throws NibbleError ERR_FORMAT where the model does not name its architecture; so do the reads, of a value that does not fit. */
@@ -46,6 +47,11 @@ export function modelValues({ path, metadata }: ModelInfo): ModelValues {
       const value = entries.get(`${architecture}.${key}`);
       if (value === undefined || typeof value === "string") return value;
       throw damaged(`${architecture}.${key}`, "is no string");
+    },
+    flag(key) {
+      const value = entries.get(`${architecture}.${key}`);
+      if (value === undefined || typeof value === "boolean") return value;
+      throw damaged(`${architecture}.${key}`, "is neither true nor false");
     },
   };
 }

@@ -1,4 +1,4 @@
-import { NibbleError } from "../errors.js";
+import { damaged, unsupported } from "./graph-errors.js";
 import type { ModelValues } from "./model-values.js";
 
 /** Rotary embedding as radians per token: whatever a model does to stretch it is done here. */
@@ -12,34 +12,43 @@ export interface RopeFrequencies {
 /** What YaRN's own keys are where a file does not have them. */
 const yarn = { betaFast: 32, betaSlow: 1 };
 
+export interface RopeOptions {
+  /** Values of a head that are turned. */
+  readonly dims: number;
+  /** By default the metadata's. */
+  readonly base?: number | undefined;
+  /** As many as pairs. */
+  readonly factors?: Float32Array | undefined;
+  /** Whatever the metadata say, nothing is stretched. */
+  readonly isPlain?: boolean;
+}
+
 /**
  * Pair i of `dims` / 2 turns by base^(-2i / dims) per token, then: `linear` divides by the factor; `yarn` (Peng and
- * others, 2023, "YaRN") divides slow pairs, leaves fast ones, and mixes between; `factors` (Llama 3's, from the tensor
- * rope_freqs.weight) divide pair by pair.
+ * others, 2023, "YaRN") divides slow pairs, leaves fast ones, and mixes between; `factors` (those of Llama 3, or of Phi 3's
+ * `longrope`) divide pair by pair.
  *
- * @param factors as many as pairs.
  * @throws NibbleError ERR_UNSUPPORTED for another kind of scaling, ERR_FORMAT for keys that make no sense.
  */
 export function ropeFrequencies(
   values: ModelValues,
   path: string,
-  dims: number,
-  factors: Float32Array | undefined,
+  { dims, base: ownBase, factors, isPlain = false }: RopeOptions,
 ): RopeFrequencies {
-  const base = positive(values, path, "rope.freq_base") ?? 10000;
+  const base = ownBase ?? positive(values, path, "rope.freq_base") ?? 10000;
   const kind = values.text("rope.scaling.type") ?? "linear";
   const factor = stretch(values);
+  if (!(base > 0)) throw notPositive(values, path, "rope.freq_base_swa", base);
   const pairs = Float64Array.from({ length: dims / 2 }, (_, i) => base ** ((-2 * i) / dims));
+  if (isPlain) return { frequencies: pairs, scale: 1 };
   const attention = positive(values, path, "rope.scaling.attn_factor") ?? 1;
   const divided = pairs.map((frequency, i) => frequency / (factors?.[i] ?? 1));
   if (kind === "none") return { frequencies: divided, scale: attention };
-  if (kind === "linear") return { frequencies: divided.map((f) => f / factor), scale: attention };
+  if (kind === "linear" || kind === "longrope")
+    return { frequencies: divided.map((f) => f / factor), scale: attention };
   if (kind !== "yarn") {
-    throw new NibbleError(
-      "ERR_UNSUPPORTED",
-      `${path}: rope.scaling.type ${JSON.stringify(kind)} is not known to the native engine; try --engine llama.cpp`,
-      { what: "rope scaling", value: kind },
-    );
+    const problem = `rope.scaling.type ${JSON.stringify(kind)} is not known to the native engine`;
+    throw unsupported(path, "rope scaling", kind, problem);
   }
   const kept = keptParts(values, path, dims, base);
   const frequencies = divided.map((f, i) => f * (kept(i) + (1 - kept(i)) / factor));
@@ -49,11 +58,11 @@ export function ropeFrequencies(
 function positive(values: ModelValues, path: string, key: string): number | undefined {
   const value = values.real(key);
   if (value === undefined || value > 0) return value;
-  const field = `${values.architecture}.${key}`;
-  throw new NibbleError("ERR_FORMAT", `${path}: metadata ${field} is ${value}, not above 0`, {
-    path,
-    field,
-  });
+  throw notPositive(values, path, key, value);
+}
+
+function notPositive({ architecture }: ModelValues, path: string, key: string, value: number) {
+  return damaged(path, `metadata ${architecture}.${key}`, `is ${value}, not above 0`);
 }
 
 /** By how much the context was stretched; files without a factor, or with 0, were not. */

@@ -111,6 +111,31 @@ export async function parseHeader<T>(
   }
 }
 
+/**
+ * A few bytes from the middle of a file.
+ *
+ * @throws NibbleError ERR_IO, ERR_FORMAT where the file ends before.
+ */
+export async function readSpan(
+  path: string,
+  offset: number,
+  bytes: number,
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  signal?.throwIfAborted();
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, "r");
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, offset);
+    if (bytesRead !== bytes) throw formatError(path, "file", "is shorter than its header says");
+    return buffer;
+  } catch (error) {
+    throw ioError(error, path, "read");
+  } finally {
+    await handle?.close();
+  }
+}
+
 async function parseGrowing<T>(
   handle: FileHandle,
   path: string,

@@ -34,6 +34,11 @@ export class JsonFile {
     throw this.damaged(key, `expected a number above 0, got ${show(value)}`);
   }
 
+  /** As `positive`; undefined where the field is absent or null. */
+  optional(key: string): number | undefined {
+    return this.has(key) ? this.positive(key) : undefined;
+  }
+
   text(key: string): string | undefined {
     const value = this.object[key];
     if (value === undefined || value === null) return undefined;

@@ -80,7 +80,9 @@ export async function readSafetensorsDirectory(
   if (fileNames.includes("model.safetensors")) {
     return readShards(directory, ["model.safetensors"], signal);
   }
-  if (!fileNames.includes("model.safetensors.index.json")) throw noWeights(directory, fileNames);
+  if (!fileNames.includes("model.safetensors.index.json")) {
+    return readShards(directory, shardsWithoutIndex(directory, fileNames), signal);
+  }
   const index = await readJson(join(directory, "model.safetensors.index.json"), signal);
   const shardOf = weightMap(index);
   const shards = [...new Set(shardOf.values())].sort();
@@ -92,8 +94,26 @@ export async function readSafetensorsDirectory(
       throw formatError(index.path, `weight_map ${name}`, `names ${shard}, which does not hold it`);
     }
   }
+  for (const { name, file } of model.tensors) {
+    if (shardOf.has(name)) continue;
+    const problem = `lacks ${name}, which ${shards[file] ?? "a shard"} holds; index and shards are not of one download`;
+    throw formatError(index.path, "weight_map", problem);
+  }
   return model;
 }
+
+/** Shards say themselves how many they are. */
+function shardsWithoutIndex(directory: string, fileNames: readonly string[]): readonly string[] {
+  const [count] = fileNames.flatMap((name) => shardName.exec(name)?.[1] ?? []).sort();
+  if (count === undefined) throw noWeights(directory, fileNames);
+  const number = (i: number) => String(i + 1).padStart(5, "0");
+  return Array.from(
+    { length: Number(count) },
+    (_, i) => `model-${number(i)}-of-${count}.safetensors`,
+  );
+}
+
+const shardName = /^model-\d{5}-of-(\d{5})\.safetensors$/;
 
 function noWeights(directory: string, fileNames: readonly string[]): NibbleError {
   const pickle = fileNames.find((name) => /\.(bin|pth|pt)$/.test(name));

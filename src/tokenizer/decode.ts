@@ -1,6 +1,5 @@
 import { argumentError } from "../errors.js";
-import { fromByteLetters } from "./byte-alphabet.js";
-import { byteToken } from "./encode-bpe.js";
+import { byteToken, fromByteLetters } from "../bpe/byte-alphabet.js";
 import { spaceMark } from "./space-cuts.js";
 import { attribute } from "./special-tokens.js";
 import type { Vocabulary } from "./vocabulary.js";

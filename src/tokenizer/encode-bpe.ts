@@ -1,6 +1,6 @@
-import { toByteLetters } from "./byte-alphabet.js";
-import { cutWords } from "./cut-words.js";
-import { mergePairs, type PairRank } from "./merge-pairs.js";
+import { byteToken, toByteLetters } from "../bpe/byte-alphabet.js";
+import { cutWords } from "../bpe/cut-words.js";
+import { characterStarts, mergePairs, type PairRank } from "../bpe/merge-pairs.js";
 import { spaceCutter, spaceMark } from "./space-cuts.js";
 import type { Vocabulary } from "./vocabulary.js";
 import { cacheWords } from "./word-cache.js";
@@ -52,16 +52,4 @@ export function bpeEncoder({ ids, merges, pre }: Vocabulary): TextEncoder {
     const words = cutWords(escaped, pre.cuts);
     return (cutAtSpaces === undefined ? words : words.flatMap(cutAtSpaces)).flatMap(encodeWord);
   };
-}
-
-/** Where each character starts, in UTF-16 units. */
-export function characterStarts(text: string): number[] {
-  const starts: number[] = [];
-  for (let i = 0; i < text.length; i += (text.codePointAt(i) ?? 0) > 0xffff ? 2 : 1) starts.push(i);
-  return starts;
-}
-
-/** How vocabularies write a byte for which they have no character: `<0x0A>`. */
-export function byteToken(byte: number): string {
-  return `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
 }

@@ -1,6 +1,7 @@
 import { NibbleError } from "../errors.js";
-import { byteToken, characterStarts, type TextEncoder } from "./encode-bpe.js";
-import { mergePairs, type PairRank } from "./merge-pairs.js";
+import type { TextEncoder } from "./encode-bpe.js";
+import { byteToken } from "../bpe/byte-alphabet.js";
+import { characterStarts, mergePairs, type PairRank } from "../bpe/merge-pairs.js";
 import { spaceCutter, spaceMark } from "./space-cuts.js";
 import type { Vocabulary } from "./vocabulary.js";
 import { cacheWords } from "./word-cache.js";

@@ -1,7 +1,7 @@
 import { NibbleError } from "../errors.js";
 import type { ModelInfo } from "../sources/model-info.js";
 import { metadataValues, type MetadataValues } from "./metadata-values.js";
-import { findPreTokenizer, preTokenizers, type PreTokenizer } from "./pre-tokenizers.js";
+import { findPreTokenizer, preTokenizers, type PreTokenizer } from "../bpe/pre-tokenizers.js";
 import { attribute, findEndTokens, markStrippers, type TokenTable } from "./special-tokens.js";
 
 /** What a tokenizer needs of a model: its description, or a part of it. */

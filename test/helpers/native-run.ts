@@ -2,7 +2,7 @@ import type { NativeContext, NativeModel, NativeModelOptions } from "../../src/n
 import { loadAddon } from "../../src/native/load.js";
 import { nativeModel } from "../../src/run/native-model.js";
 import { readGguf } from "../../src/sources/gguf.js";
-import type { Rows } from "./reference-model.js";
+import type { Rows } from "./reference-rows.js";
 
 export interface RunOptions {
   readonly threads?: number;

@@ -2,48 +2,11 @@
  * A second implementation of the models that the native engine runs: plain loops in double precision, written from the
  * definition of the architectures, and nothing else in mind than being right.
  */
-
-export type Architecture = "llama" | "qwen2" | "qwen3";
-
-/** How rotary embedding is stretched to contexts that are longer than those of the training. */
-export type RopeScaling =
-  | { readonly kind: "none" }
-  | { readonly kind: "linear"; readonly factor: number }
-  | {
-      readonly kind: "llama3";
-      readonly factor: number;
-      readonly lowFactor: number;
-      readonly highFactor: number;
-      readonly original: number;
-    }
-  | {
-      readonly kind: "yarn";
-      readonly factor: number;
-      readonly original: number;
-      readonly betaFast?: number;
-      readonly betaSlow?: number;
-      readonly attentionFactor?: number;
-    };
-
-export interface ReferenceConfig {
-  readonly architecture: Architecture;
-  readonly layers: number;
-  readonly width: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  readonly ffnWidth: number;
-  readonly vocabulary: number;
-  readonly rmsEps: number;
-  /** Of q . k; 1 / sqrt(headDim) where it is left out. */
-  readonly attentionScale?: number;
-  /** A token sees so many tokens, itself among them; all where it is left out. */
-  readonly window?: number;
-  readonly ropeBase: number;
-  /** Of a head, the first so many values are turned. */
-  readonly ropeDims: number;
-  readonly rope: RopeScaling;
-}
+import { attention } from "./reference-attention.js";
+import type { ReferenceConfig } from "./reference-config.js";
+import { mixture } from "./reference-experts.js";
+import { gated, scaled, sum, type Rows } from "./reference-rows.js";
+import { rotation } from "./reference-rope.js";
 
 export interface ReferenceModel {
   readonly config: ReferenceConfig;
@@ -51,14 +14,11 @@ export interface ReferenceModel {
   readonly tensors: ReadonlyMap<string, Float32Array>;
 }
 
-/** One row per token. */
-export type Rows = readonly Float64Array[];
-
 export interface ReferenceRun {
   readonly logits: Rows;
   /** The residual stream after every layer. */
   readonly streams: readonly Rows[];
-  /** What went into every matrix, by its name. */
+  /** What went into every matrix, by its name; of an expert with "#" and its number behind. */
   readonly inputs: ReadonlyMap<string, Rows>;
 }
 
@@ -66,228 +26,164 @@ export interface ReferenceRun {
 export interface Rounding {
   /** A value of keys and values, as the cache holds it. */
   readonly cached?: (value: number) => number;
-  /** A row that goes into a matrix. */
-  readonly input?: (row: Float64Array) => Float64Array;
+  /** A row that goes into the matrix of that name. */
+  readonly input?: (row: Float64Array, name: string) => Float64Array;
+}
+
+/** A matrix of the model: all rows of a tensor, or some. */
+export interface Part {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** The operations that the parts of a model are made of. */
+export interface Operations {
+  readonly config: ReferenceConfig;
+  /** Times the weight of that name (without ".weight"), plus its bias where there is one. */
+  readonly product: (name: string, x: Rows, part?: Part) => Rows;
+  /** The same by an expert's matrix. */
+  readonly expertProduct: (name: string, expert: number, x: Rows, count: number) => Rows;
+  /** Rows normed by the weight of that name; row r takes row r % (its rows) of it. */
+  readonly norm: (name: string, x: Rows) => Rows;
+  readonly activate: (value: number) => number;
 }
 
 export function runReference(
   { config, tensors }: ReferenceModel,
   tokens: readonly number[],
-  { cached = (value) => value, input = (row) => row }: Rounding = {},
+  rounding: Rounding = {},
 ): ReferenceRun {
-  const { width, heads, kvHeads, headDim, architecture } = config;
+  const { width, norms = "before", parallel, residualScale = 1 } = config;
   const inputs = new Map<string, Rows>();
   const streams: Rows[] = [];
-  const find = (name: string) => tensors.get(name) ?? new Float32Array();
-  const product = (name: string, x: Rows): Rows => {
-    inputs.set(`${name}.weight`, x);
-    return multiply(find(`${name}.weight`), x.map(input), tensors.get(`${name}.bias`));
+  const operations = operationsOf(config, tensors, rounding, inputs);
+  const { product, norm } = operations;
+  const behind = (name: string, x: Rows) =>
+    (norms === "before" ? x : norm(name, x)).map((row) => row.map((v) => v * residualScale));
+  const before = (name: string, x: Rows) => (norms === "behind" ? x : norm(name, x));
+  const rowsOf = (name: string, ids: readonly number[]): Rows => {
+    const values = tensors.get(name) ?? new Float32Array();
+    return ids.map((id) => Float64Array.from(values.subarray(id * width, (id + 1) * width)));
   };
-  const norm = (name: string, x: Rows) => rmsNorm(x, find(`${name}.weight`), config.rmsEps);
-  const turn = rotation(config);
-  const embeddings = find("token_embd.weight");
-  let stream: Rows = tokens.map((id) =>
-    Float64Array.from(embeddings.subarray(id * width, (id + 1) * width)),
-  );
+  const { embedsByWidth, embeddingScale = embedsByWidth ? Math.sqrt(width) : 1 } = config;
+  let stream = scaled(rowsOf("token_embd.weight", tokens), embeddingScale);
+  if (config.learnedPositions) {
+    stream = sum(stream, rowsOf("position_embd.weight", [...tokens.keys()]));
+  }
   for (let layer = 0; layer < config.layers; layer += 1) {
     const blk = `blk.${layer}.`;
-    const normed = norm(`${blk}attn_norm`, stream);
-    const positioned = (name: string, count: number) => {
-      const rows = product(`${blk}attn_${name}`, normed);
-      const split = rows.map((row) => cut(row, count, headDim));
-      const parts =
-        architecture === "qwen3"
-          ? split.map((parts) => norm(`${blk}attn_${name}_norm`, parts))
-          : split;
-      return parts.map((parts, position) => parts.map((head) => turn(head, position)));
-    };
-    const q = positioned("q", heads);
-    const k = positioned("k", kvHeads).map((parts) => parts.map((head) => head.map(cached)));
-    const v = product(`${blk}attn_v`, normed).map((row) => cut(row.map(cached), kvHeads, headDim));
-    stream = sum(stream, product(`${blk}attn_output`, attention(config, q, k, v)));
-    const again = norm(`${blk}ffn_norm`, stream);
-    const up = product(`${blk}ffn_up`, again);
-    const gated = product(`${blk}ffn_gate`, again).map((row, t) =>
-      row.map((gate, i) => (gate / (1 + Math.exp(-gate))) * (up[t]?.[i] ?? NaN)),
+    const attnNorm = parallel === "attn_norm_2" ? "attn_norm_2" : "attn_norm";
+    const ffnNorm = parallel && parallel !== "two norms" ? "attn_norm" : "ffn_norm";
+    const isWindowed =
+      config.windowPeriod === undefined || layer % config.windowPeriod < config.windowPeriod - 1;
+    const seen = { ...config, window: isWindowed ? config.window : undefined };
+    const turn = rotation(config, config.windowPeriod !== undefined && isWindowed);
+    const attended = attention(
+      operations,
+      { ...seen, blk, turn, cached: rounding.cached },
+      before(blk + attnNorm, stream),
     );
-    stream = sum(stream, product(`${blk}ffn_down`, gated));
+    const first = behind(`${blk}post_attention_norm`, attended);
+    const middle = sum(stream, first);
+    const ffnIn = before(blk + ffnNorm, parallel ? stream : middle);
+    const ffn = config.experts
+      ? mixture(operations, blk, ffnIn)
+      : feedForward(operations, blk, ffnIn);
+    stream = sum(middle, behind(`${blk}post_ffw_norm`, ffn));
     streams.push(stream);
   }
-  const last = norm("output_norm", stream);
   const output = tensors.has("output.weight") ? "output" : "token_embd";
-  return { logits: product(output, last), streams, inputs };
-}
-
-function multiply(weights: Float32Array, x: Rows, bias: Float32Array | undefined): Rows {
-  return x.map((row) => {
-    const out = new Float64Array(weights.length / row.length);
-    for (let i = 0, at = 0; i < out.length; i += 1) {
-      let dot = bias?.[i] ?? 0;
-      for (let j = 0; j < row.length; j += 1, at += 1) {
-        dot += (row[j] as number) * (weights[at] as number);
-      }
-      out[i] = dot;
-    }
-    return out;
-  });
-}
-
-function rmsNorm(x: Rows, weight: Float32Array, eps: number): Rows {
-  return x.map((row) => {
-    const meanSquare = row.reduce((total, value) => total + value * value, 0) / row.length;
-    return row.map((value, i) => (value / Math.sqrt(meanSquare + eps)) * (weight[i] ?? NaN));
-  });
-}
-
-function sum(a: Rows, b: Rows): Rows {
-  return a.map((row, t) => row.map((value, i) => value + (b[t]?.[i] ?? NaN)));
-}
-
-function cut(row: Float64Array, parts: number, length: number): Rows {
-  return Array.from({ length: parts }, (_, i) => row.slice(i * length, (i + 1) * length));
-}
-
-/** [token][head] of each. */
-function attention(
-  { heads, kvHeads, headDim, window = Infinity, attentionScale }: ReferenceConfig,
-  q: readonly Rows[],
-  k: readonly Rows[],
-  v: readonly Rows[],
-): Rows {
-  const scale = attentionScale ?? 1 / Math.sqrt(headDim);
-  return q.map((queries, t) => {
-    const out = new Float64Array(heads * headDim);
-    queries.forEach((query, head) => {
-      const kv = Math.floor((head * kvHeads) / heads);
-      const seen = k.flatMap((_, s) => (s <= t && t - s < window ? [s] : []));
-      const scores = seen.map((s) => scale * dot(query, k[s]?.[kv] as Float64Array));
-      const largest = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-      const powers = scores.map((score) => Math.exp(score - largest));
-      const total = powers.reduce((a, b) => a + b, 0);
-      seen.forEach((s, i) => {
-        const value = v[s]?.[kv] as Float64Array;
-        const weight = (powers[i] as number) / total;
-        for (let j = 0; j < headDim; j += 1) {
-          (out[head * headDim + j] as number) += weight * (value[j] as number);
-        }
-      });
-    });
-    return out;
-  });
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let total = 0;
-  for (let i = 0; i < a.length; i += 1) total += (a[i] as number) * (b[i] as number);
-  return total;
-}
-
-/** Turns the pairs of a head: neighbours in GGUF's Llama, halves elsewhere. */
-function rotation(config: ReferenceConfig) {
-  const { architecture, ropeDims } = config;
-  const { frequencies, magnitude } = stretched(config);
-  const places = frequencies.map((_, i) =>
-    architecture === "llama" ? [2 * i, 2 * i + 1] : [i, i + ropeDims / 2],
+  const logits = scaled(
+    product(output, norm("output_norm", stream)),
+    1 / (config.logitDivisor ?? 1),
   );
-  return (head: Float64Array, position: number): Float64Array => {
-    const out = head.slice();
-    frequencies.forEach((frequency, i) => {
-      const [a = 0, b = 0] = places[i] ?? [];
-      const [x, y] = [head[a] ?? NaN, head[b] ?? NaN];
-      const [cos, sin] = [Math.cos(position * frequency), Math.sin(position * frequency)];
-      out[a] = magnitude * (x * cos - y * sin);
-      out[b] = magnitude * (x * sin + y * cos);
-    });
-    return out;
+  const cap = config.logitCap;
+  const capped = cap ? logits.map((row) => row.map((x) => cap * Math.tanh(x / cap))) : logits;
+  return { logits: capped, streams, inputs };
+}
+
+function feedForward({ config, product, activate }: Operations, blk: string, x: Rows): Rows {
+  const { fusedGate, noGate, ffnWidth } = config;
+  const half = (first: number) => product(`${blk}ffn_up`, x, { first, count: ffnWidth });
+  const up = fusedGate ? half(ffnWidth) : product(`${blk}ffn_up`, x);
+  if (noGate) {
+    const hidden = up.map((row) => row.map(activate));
+    return product(`${blk}ffn_down`, hidden);
+  }
+  const gate = fusedGate ? half(0) : product(`${blk}ffn_gate`, x);
+  return product(`${blk}ffn_down`, gated(gate, up, activate));
+}
+
+function operationsOf(
+  config: ReferenceConfig,
+  tensors: ReferenceModel["tensors"],
+  { input = (row) => row }: Rounding,
+  inputs: Map<string, Rows>,
+): Operations {
+  const find = (name: string) => tensors.get(name) ?? new Float32Array();
+  return {
+    config,
+    activate: config.gelu ? gelu : (x) => x / (1 + Math.exp(-x)),
+    product: (name, x, part) => {
+      inputs.set(`${name}.weight`, x);
+      const perRow = x[0]?.length ?? 1;
+      const all = find(`${name}.weight`);
+      const { first, count } = part ?? { first: 0, count: all.length / perRow };
+      const weight = all.subarray(first * perRow, (first + count) * perRow);
+      const bias = tensors.get(`${name}.bias`)?.subarray(first, first + count);
+      return multiply(
+        weight,
+        x.map((row) => input(row, `${name}.weight`)),
+        bias,
+      );
+    },
+    expertProduct: (name, expert, x, count) => {
+      const key = `${name}.weight#${expert}`;
+      inputs.set(key, x);
+      const all = find(`${name}.weight`);
+      const size = all.length / count;
+      const rounded = x.map((row) => input(row, `${name}.weight`));
+      return multiply(all.subarray(expert * size, (expert + 1) * size), rounded, undefined);
+    },
+    norm: (name, x) => {
+      const perRow = x[0]?.length ?? 1;
+      const weight = find(`${name}.weight`);
+      const rows = weight.length / perRow;
+      return x.map((row, r) => {
+        const own = weight.subarray((r % rows) * perRow, ((r % rows) + 1) * perRow);
+        return normed(row, own, tensors.get(`${name}.bias`), config);
+      });
+    },
   };
 }
 
-/** Without any stretching: radians per token, pair by pair. */
-function plainFrequencies({ ropeBase, ropeDims }: ReferenceConfig): number[] {
-  return Array.from({ length: ropeDims / 2 }, (_, i) => 1 / ropeBase ** (i / (ropeDims / 2)));
+/** x / 2 (1 + erf) by the formula of tanh, as GPT-2 has it. */
+function gelu(x: number): number {
+  return (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 }
 
-function stretched(config: ReferenceConfig): { frequencies: number[]; magnitude: number } {
-  const { rope } = config;
-  const plain = plainFrequencies(config);
-  switch (rope.kind) {
-    case "none":
-      return { frequencies: plain, magnitude: 1 };
-    case "linear":
-      return { frequencies: plain.map((f) => f / rope.factor), magnitude: 1 };
-    case "llama3":
-      return { frequencies: plain.map((f) => f / llama3Factor(f, rope)), magnitude: 1 };
-    case "yarn":
-      return yarn(plain, config, rope);
-  }
+/** x . weight^T + bias, where weight has rows as long as x's. */
+function multiply(weight: Float32Array, x: Rows, bias: Float32Array | undefined): Rows {
+  return x.map((row) =>
+    Float64Array.from({ length: weight.length / row.length }, (_, r) => {
+      let total = bias?.[r] ?? 0;
+      for (let i = 0; i < row.length; i += 1) {
+        total += (row[i] as number) * (weight[r * row.length + i] as number);
+      }
+      return total;
+    }),
+  );
 }
 
-/**
- * By what Llama 3.1 divides a frequency: nothing where its wave is shorter than original / highFactor, the factor where it
- * is longer than original / lowFactor, and in between frequencies are mixed by the number of waves in the context.
- */
-export function llama3Factor(
-  frequency: number,
-  rope: Extract<RopeScaling, { kind: "llama3" }>,
-): number {
-  const waves = (rope.original * frequency) / (2 * Math.PI);
-  if (waves > rope.highFactor) return 1;
-  if (waves < rope.lowFactor) return rope.factor;
-  const smooth = (waves - rope.lowFactor) / (rope.highFactor - rope.lowFactor);
-  return frequency / (((1 - smooth) * frequency) / rope.factor + smooth * frequency);
-}
-
-/** The factors of `rope_freqs.weight`. */
-export function llama3Factors(config: ReferenceConfig): number[] {
-  const { rope } = config;
-  if (rope.kind !== "llama3") return [];
-  return plainFrequencies(config).map((frequency) => llama3Factor(frequency, rope));
-}
-
-/**
- * "YaRN" (Peng and others, 2023): pairs that turn betaFast times or more in the original context stay as they are, those
- * of betaSlow or less are interpolated, between them goes a line over the pairs' numbers, as in the authors' code.
- * Cosine and sine grow by 0.1 ln(factor) + 1.
- */
-function yarn(
-  plain: readonly number[],
-  { ropeBase, ropeDims }: ReferenceConfig,
-  rope: Extract<RopeScaling, { kind: "yarn" }>,
-) {
-  const { factor, original, betaFast = 32, betaSlow = 1, attentionFactor = 1 } = rope;
-  const turns = (pair: number) => original / (2 * Math.PI * ropeBase ** ((2 * pair) / ropeDims));
-  // The last pair that turns fast enough, the first that turns slowly enough; counted up to ropeDims as the authors do.
-  let low = 0;
-  while (turns(low + 1) >= betaFast) low += 1;
-  let high = 0;
-  while (turns(high) > betaSlow && high < ropeDims - 1) high += 1;
-  const frequencies = plain.map((frequency, pair) => {
-    const interpolated = low === high ? Number(pair > low) : (pair - low) / (high - low);
-    const part = Math.min(1, Math.max(0, interpolated));
-    return (part * frequency) / factor + (1 - part) * frequency;
-  });
-  return { frequencies, magnitude: attentionFactor * (0.1 * Math.log(factor) + 1) };
-}
-
-/** The nearest number that binary16 has, even on ties. */
-export function roundToHalf(value: number): number {
-  const size = Math.abs(value);
-  if (size === 0 || !Number.isFinite(value)) return value;
-  const exponent = Math.max(-14, Math.floor(Math.log2(size)));
-  const steps = size / 2 ** (exponent - 10);
-  const below = Math.floor(steps);
-  const rest = steps - below;
-  const up = rest > 0.5 || (rest === 0.5 && below % 2 === 1);
-  const rounded = (below + Number(up)) * 2 ** (exponent - 10);
-  return Math.sign(value) * (rounded > 65504 ? Infinity : rounded);
-}
-
-/** Blocks of 32 as whole multiples, -127 to 127, of a step: what products of integers are made of. */
-export function roundToCodes(row: Float64Array): Float64Array {
-  return row.map((value, i) => {
-    const begin = i - (i % 32);
-    const block = row.subarray(begin, begin + 32);
-    const step = block.reduce((largest, other) => Math.max(largest, Math.abs(other)), 0) / 127;
-    return step === 0 ? 0 : Math.round(value / step) * step;
-  });
+function normed(
+  row: Float64Array,
+  weight: Float32Array,
+  bias: Float32Array | undefined,
+  { layerNorm, normEps }: ReferenceConfig,
+): Float64Array {
+  const mean = layerNorm ? row.reduce((total, value) => total + value, 0) / row.length : 0;
+  const centered = row.map((value) => value - mean);
+  const meanSquare = centered.reduce((total, value) => total + value * value, 0) / row.length;
+  const size = Math.sqrt(meanSquare + normEps);
+  return centered.map((value, i) => (value / size) * (weight[i] ?? NaN) + (bias?.[i] ?? 0));
 }

@@ -4,11 +4,15 @@ import { loadAddon } from "../../src/native/load.js";
 import { buildGguf, type BuiltEntry, type BuiltTensor } from "./gguf-builder.js";
 import { quantizeEvenly } from "./quantize-evenly.js";
 import { randomWeights } from "./random.js";
-import { llama3Factors, type ReferenceConfig, type ReferenceModel } from "./reference-model.js";
+import type { ReferenceConfig } from "./reference-config.js";
+import type { ReferenceModel } from "./reference-model.js";
+import { llama3Factors } from "./reference-rope.js";
+import { tinyMetadata } from "./tiny-metadata.js";
+import { tinyShapes } from "./tiny-shapes.js";
 
 export interface TinyOptions extends Partial<ReferenceConfig> {
-  /** Of all matrices; F32 by default. */
-  readonly type?: FormatName;
+  /** Of all matrices but those that are never quantized; F32 by default. By name where they differ. */
+  readonly type?: FormatName | ((name: string) => FormatName);
   /** The embedding is the output matrix too. */
   readonly tied?: boolean;
 }
@@ -27,13 +31,14 @@ const defaults = {
   kvHeads: 2,
   ffnWidth: 96,
   vocabulary: 300,
-  rmsEps: Math.fround(1e-5),
+  normEps: Math.fround(1e-5),
   ropeBase: 10000,
   rope: { kind: "none" },
 } as const satisfies Partial<ReferenceConfig>;
 
 export function tinyConfig(options: TinyOptions = {}): ReferenceConfig {
-  const merged = { ...defaults, ...options };
+  const isLlama = (options.architecture ?? "llama") === "llama";
+  const merged = { ...defaults, neighbours: isLlama, ...options };
   const headDim = options.headDim ?? merged.width / merged.heads;
   return { ...merged, headDim, ropeDims: options.ropeDims ?? headDim };
 }
@@ -50,20 +55,20 @@ export function tinyModel(options: TinyOptions = {}): TinyModel {
     tensors.set(name, addon.dequantizeRows(format(as).id, data));
     built.push({ name, type: as, shape, data });
   };
-  for (const [name, ...shape] of shapes(config, tied)) {
-    const [perRow = 1, rows] = shape;
-    const count = perRow * (rows ?? 1);
-    if (rows !== undefined) add(name, matrix(name, count, perRow), shape, type);
-    else add(name, vector(name, count), shape, "F32");
+  const typeOf = (name: string) => (typeof type === "string" ? type : type(name));
+  for (const [name, ...shape] of tinyShapes(config, tied)) {
+    const [perRow = 1, ...rest] = shape;
+    const count = shape.reduce((product, length) => product * length, 1);
+    if (isVector(name, rest)) add(name, vector(name, count), shape, "F32");
+    else add(name, matrix(name, count, perRow), shape, isKept(name) ? "F32" : typeOf(name));
   }
-  if (config.rope.kind === "llama3") {
-    const factors = Float32Array.from(llama3Factors(config));
-    add("rope_freqs.weight", factors, [factors.length], "F32");
+  for (const [name, factors] of ropeTensors(config)) {
+    add(name, Float32Array.from(factors), [factors.length], "F32");
   }
   return {
     config,
     tensors,
-    metadata: [...architectureKeys(config), ...vocabularyKeys(config)],
+    metadata: tinyMetadata(config),
     built,
   };
 }
@@ -84,38 +89,22 @@ export function someTokens(count: number, { vocabulary }: ReferenceConfig): numb
   return Array.from({ length: count }, (_, i) => (i * i * 31 + i * 7 + 1) % vocabulary);
 }
 
-function shapes(config: ReferenceConfig, tied: boolean): (readonly [string, ...number[]])[] {
-  const { width, heads, kvHeads, headDim, ffnWidth, vocabulary, architecture } = config;
-  const [queries, keys] = [heads * headDim, kvHeads * headDim];
-  const layer = (blk: string): (readonly [string, ...number[]])[] => [
-    [`${blk}attn_norm.weight`, width],
-    [`${blk}attn_q.weight`, width, queries],
-    [`${blk}attn_k.weight`, width, keys],
-    [`${blk}attn_v.weight`, width, keys],
-    [`${blk}attn_output.weight`, queries, width],
-    [`${blk}ffn_norm.weight`, width],
-    [`${blk}ffn_gate.weight`, width, ffnWidth],
-    [`${blk}ffn_up.weight`, width, ffnWidth],
-    [`${blk}ffn_down.weight`, ffnWidth, width],
-    ...(architecture === "qwen2"
-      ? ([
-          [`${blk}attn_q.bias`, queries],
-          [`${blk}attn_k.bias`, keys],
-          [`${blk}attn_v.bias`, keys],
-        ] as const)
-      : []),
-    ...(architecture === "qwen3"
-      ? ([
-          [`${blk}attn_q_norm.weight`, headDim],
-          [`${blk}attn_k_norm.weight`, headDim],
-        ] as const)
-      : []),
-  ];
+function isVector(name: string, rest: readonly number[]): boolean {
+  return (rest.length === 0 && !name.includes("gate_inp")) || name.includes("norm");
+}
+
+/** Routers and positions stay F32 in quantized models. */
+function isKept(name: string): boolean {
+  return name.includes("ffn_gate_inp") || name.startsWith("position_embd");
+}
+
+function ropeTensors(config: ReferenceConfig): readonly (readonly [string, readonly number[]])[] {
+  const { rope } = config;
+  if (rope.kind === "llama3") return [["rope_freqs.weight", llama3Factors(config)]];
+  if (rope.kind !== "longrope") return [];
   return [
-    ["token_embd.weight", width, vocabulary],
-    ...Array.from({ length: config.layers }, (_, i) => layer(`blk.${i}.`)).flat(),
-    ["output_norm.weight", width],
-    ...(tied ? [] : ([["output.weight", width, vocabulary]] as const)),
+    ["rope_factors_long.weight", rope.long],
+    ["rope_factors_short.weight", rope.short],
   ];
 }
 
@@ -136,88 +125,4 @@ function seedOf(name: string): number {
   let hash = 0x811c9dc5;
   for (const character of name) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
   return hash >>> 0;
-}
-
-function architectureKeys(config: ReferenceConfig): BuiltEntry[] {
-  const { architecture, rope, window, attentionScale } = config;
-  const entry = (key: string, type: string, value: number | string) => ({
-    key: `${architecture}.${key}`,
-    type,
-    value,
-  });
-  const keys = [
-    { key: "general.architecture", type: "string", value: architecture },
-    entry("block_count", "u32", config.layers),
-    entry("context_length", "u32", 4096),
-    entry("embedding_length", "u32", config.width),
-    entry("feed_forward_length", "u32", config.ffnWidth),
-    entry("attention.head_count", "u32", config.heads),
-    entry("attention.head_count_kv", "u32", config.kvHeads),
-    entry("attention.key_length", "u32", config.headDim),
-    entry("attention.value_length", "u32", config.headDim),
-    entry("attention.layer_norm_rms_epsilon", "f32", config.rmsEps),
-    entry("rope.dimension_count", "u32", config.ropeDims),
-    entry("rope.freq_base", "f32", config.ropeBase),
-  ];
-  if (window !== undefined) keys.push(entry("attention.sliding_window", "u32", window));
-  if (attentionScale !== undefined) keys.push(entry("attention.scale", "f32", attentionScale));
-  if (rope.kind === "linear" || rope.kind === "yarn") {
-    keys.push(entry("rope.scaling.type", "string", rope.kind));
-    keys.push(entry("rope.scaling.factor", "f32", rope.factor));
-  }
-  if (rope.kind === "yarn") {
-    const { original, betaFast, betaSlow, attentionFactor } = rope;
-    keys.push(entry("rope.scaling.original_context_length", "u32", original));
-    const optional = {
-      yarn_beta_fast: betaFast,
-      yarn_beta_slow: betaSlow,
-      attn_factor: attentionFactor,
-    };
-    for (const [key, value] of Object.entries(optional)) {
-      if (value !== undefined) keys.push(entry(`rope.scaling.${key}`, "f32", value));
-    }
-  }
-  return keys;
-}
-
-/** SentencePiece-style: unknown, begin, end, 256 bytes, and letters up to the vocabulary's length. */
-function vocabularyKeys({ vocabulary }: ReferenceConfig): BuiltEntry[] {
-  const bytes = Array.from({ length: 256 }, (_, i) => {
-    const hex = i.toString(16).toUpperCase().padStart(2, "0");
-    return { token: `<0x${hex}>`, type: 6 };
-  });
-  const letters = Array.from({ length: Math.max(0, vocabulary - 259) }, (_, i) => ({
-    token: i === 0 ? "\u2581" : String.fromCodePoint(96 + i),
-    type: 1,
-  }));
-  const special = [
-    { token: "<unk>", type: 2 },
-    { token: "<s>", type: 3 },
-    { token: "</s>", type: 3 },
-  ];
-  const all = [...special, ...bytes, ...letters].slice(0, vocabulary);
-  const list = (key: string, elementType: string, value: readonly unknown[]) => ({
-    key: `tokenizer.ggml.${key}`,
-    type: "array",
-    elementType,
-    value,
-  });
-  return [
-    { key: "tokenizer.ggml.model", type: "string", value: "llama" },
-    list(
-      "tokens",
-      "string",
-      all.map(({ token }) => token),
-    ),
-    list(
-      "scores",
-      "f32",
-      all.map((_, i) => -i),
-    ),
-    list(
-      "token_type",
-      "i32",
-      all.map(({ type }) => type),
-    ),
-  ];
 }

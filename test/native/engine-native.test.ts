@@ -9,8 +9,10 @@ import type { EngineOptions } from "../../src/run/engine.js";
 import { nativeEngine } from "../../src/run/engine-native.js";
 import { nativeModel } from "../../src/run/native-model.js";
 import { readGguf } from "../../src/sources/gguf.js";
+import { families } from "../helpers/families.js";
 import { difference, nativeLogits, openNative } from "../helpers/native-run.js";
-import { roundToHalf, runReference } from "../helpers/reference-model.js";
+import { runReference } from "../helpers/reference-model.js";
+import { roundToHalf } from "../helpers/rounding.js";
 import { someTokens, tinyModel, writeTinyModel } from "../helpers/tiny-model.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
@@ -131,7 +133,7 @@ describe("importance", () => {
     expect([...found.keys()].sort()).toEqual(expected.sort());
     for (const name of expected) {
       const [ours, theirs] = [found.get(name), inputs.get(name) ?? []];
-      expect(ours?.rows).toBe(long.length);
+      expect(ours?.rows).toEqual(Float64Array.of(long.length));
       const sums = (of: (value: number) => number) =>
         Array.from(theirs[0] ?? [], (_, i) =>
           theirs.reduce((sum, row) => sum + of(row[i] ?? NaN), 0),
@@ -144,6 +146,49 @@ describe("importance", () => {
         expect(Math.abs((ours?.sums[i] ?? NaN) - sum), name).toBeLessThan(1e-3 * (sizes[i] ?? NaN));
       });
     }
+  });
+
+  it("is kept for every expert, over the tokens that went to it", async () => {
+    const model = tinyModel({ ...families.qwen2moe, layers: 1 });
+    const { createContext } = await openNative(writeTinyModel(file("experts.gguf"), model));
+    const context = await createContext({ capacity: 600, threads: 2, cache: "F16" }).promise;
+    context.collectImportance();
+    const some = someTokens(530, model.config);
+    await context.evaluate(Int32Array.from(some), 0, false).promise;
+    const { inputs } = runReference(model, some, { cached: roundToHalf });
+    const found = new Map(context.importance().map((row) => [row.name, row]));
+    for (const name of ["gate", "up", "down"].map((part) => `blk.0.ffn_${part}_exps.weight`)) {
+      const ours = found.get(name);
+      const rowsOf = (expert: number) => inputs.get(`${name}#${expert}`) ?? [];
+      const experts = [...Array(7).keys()];
+      expect(ours?.rows).toEqual(Float64Array.from(experts, (expert) => rowsOf(expert).length));
+      const columns = rowsOf(0)[0]?.length ?? 0;
+      expect(ours?.sumsOfSquares).toHaveLength(7 * columns);
+      for (const expert of experts) {
+        for (let i = 0; i < columns; i += 1) {
+          const squares = rowsOf(expert).map((row) => (row[i] ?? NaN) ** 2);
+          const sum = squares.reduce((total, square) => total + square, 0);
+          const own = ours?.sumsOfSquares[expert * columns + i] ?? NaN;
+          expect(Math.abs(own / sum - 1)).toBeLessThan(1e-4);
+        }
+      }
+    }
+    expect([...found.keys()]).toContain("blk.0.ffn_gate_inp_shexp.weight");
+  });
+
+  it("sees the input of a tensor that holds several matrices once", async () => {
+    const model = tinyModel({ ...families.phi3, layers: 1 });
+    const { createContext } = await openNative(writeTinyModel(file("fused.gguf"), model));
+    const context = await createContext({ capacity: 70, threads: 1, cache: "F16" }).promise;
+    context.collectImportance();
+    await context.evaluate(Int32Array.from(tokens), 0, false).promise;
+    const rows = context.importance().map(({ name, rows: counts }) => [name, ...counts]);
+    expect(rows).toEqual(
+      ["attn_output", "attn_qkv", "ffn_down", "ffn_up"].map((name) => [
+        `blk.0.${name}.weight`,
+        tokens.length,
+      ]),
+    );
   });
 
   it("does not change the logits, and grows from call to call", async () => {
@@ -159,7 +204,7 @@ describe("importance", () => {
     context.clear();
     await context.evaluate(some, 0, false).promise;
     context.importance().forEach((row, i) => {
-      expect(row.rows).toBe(2 * tokens.length);
+      expect(row.rows).toEqual(Float64Array.of(2 * tokens.length));
       row.sumsOfSquares.forEach((sum, j) => {
         expect(sum / (once[i]?.sumsOfSquares[j] ?? NaN)).toBeCloseTo(2, 5);
       });

@@ -81,11 +81,8 @@ describe("the border", () => {
     const task = {
       name: "t",
       pieces: [{ file: 0, offset: 0, bytes: 4 }],
-      from: 0,
-      to: 2,
-      perRow: 1,
-      rows: 1,
-      headDim: 0,
+      ...{ stored: 0, from: 0, to: 2, perRow: 1, rows: 1 },
+      ...{ headDim: 0, transposed: false, plusOne: false },
       outputOffset: 0,
     };
     expect(() => addon.quantizeStream({ ...options, tasks: [task] })).toThrow(TypeError);

@@ -3,13 +3,10 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { format, formats, type FormatName } from "../../src/formats.js";
 import { machine } from "../../src/native/load.js";
 import { contextLogits, difference, nativeLogits, openNative } from "../helpers/native-run.js";
-import {
-  roundToCodes,
-  roundToHalf,
-  runReference,
-  type Architecture,
-  type RopeScaling,
-} from "../helpers/reference-model.js";
+import { families } from "../helpers/families.js";
+import type { RopeScaling } from "../helpers/reference-config.js";
+import { runReference } from "../helpers/reference-model.js";
+import { roundToCodes, roundToHalf } from "../helpers/rounding.js";
 import {
   someTokens,
   tinyModel,
@@ -20,7 +17,8 @@ import {
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
 const file = temporaryFolder();
-const architectures: readonly Architecture[] = ["llama", "qwen2", "qwen3"];
+const architectures = ["llama", "qwen2", "qwen3"] as const;
+type Architecture = (typeof architectures)[number];
 const types = formats.filter(({ codec }) => codec).map(({ name }) => name);
 const { isas } = machine();
 
@@ -97,7 +95,8 @@ function expectReference(
 
 /** Compares models of 1, 2 ... layers, whose first layers are the same: the first that fails names the layer. */
 async function expectLayers(options: TinyOptions, count: number): Promise<void> {
-  const { type = "F32", layers = 3 } = options;
+  const { layers = 3 } = options;
+  const type = (options.type ?? "F32") as FormatName;
   for (let n = 1; n <= layers; n += 1) {
     const model = tinyModel({ ...options, layers: n });
     const tokens = someTokens(count, model.config);
@@ -115,7 +114,7 @@ function bitsOf(rows: readonly Float32Array[]): string {
 describe("logits of the reference, layer by layer", () => {
   for (const architecture of architectures) {
     it.each(types)(`${architecture} in %s`, async (type) => {
-      await expectLayers({ architecture, type, ...shapeFor(type, architecture) }, 13);
+      await expectLayers({ ...families[architecture], type, ...shapeFor(type, architecture) }, 13);
     });
   }
 
@@ -127,13 +126,13 @@ describe("logits of the reference, layer by layer", () => {
       "shapes that nothing divides",
       { width: 66, heads: 6, kvHeads: 3, headDim: 14, ffnWidth: 77, vocabulary: 263 },
     ],
-    ["heads longer than the width", { architecture: "qwen3", heads: 2, kvHeads: 1, headDim: 80 }],
+    ["heads longer than the width", { ...families.qwen3, heads: 2, kvHeads: 1, headDim: 80 }],
     ["one head", { heads: 1, kvHeads: 1 }],
     ["a part of a head turned", { ropeDims: 10 }],
-    ["a part of a head turned by halves", { architecture: "qwen2", ropeDims: 6 }],
+    ["a part of a head turned by halves", { ...families.qwen2, ropeDims: 6 }],
     ["an attention scale of its own", { attentionScale: 0.5 }],
     ["another base", { ropeBase: 500000, headDim: 32 }],
-    ["a large eps", { rmsEps: 0.25 }],
+    ["a large eps", { normEps: 0.25 }],
     ["a window of 1", { window: 1 }],
     ["a window of 4", { window: 4 }],
     ["a window as long as the text", { window: 21 }],
@@ -156,7 +155,7 @@ describe("logits of the reference, layer by layer", () => {
     ["yarn that stretches none", { ...yarn, original: 2 ** 31 }],
   ])("rope scaling %s", async (_, rope) => {
     for (const architecture of architectures) {
-      await expectLayers({ architecture, rope, headDim: 32, layers: 1 }, 70);
+      await expectLayers({ ...families[architecture], rope, headDim: 32, layers: 1 }, 70);
     }
   });
 
@@ -171,7 +170,7 @@ describe("logits of the reference, layer by layer", () => {
 });
 
 describe("lengths and chunks", () => {
-  const model = tinyModel({ architecture: "qwen2", vocabulary: 270 });
+  const model = tinyModel({ ...families.qwen2, vocabulary: 270 });
   const tokens = someTokens(1100, model.config);
   const reference = runReference(model, tokens, { cached: roundToHalf }).logits;
   let path: string;
@@ -246,7 +245,7 @@ describe.each(isas)("the instruction set %s", (isa) => {
     expect(machine().isa).toBe(isa);
     const architecture = "qwen3";
     const shape = shapeFor(type, architecture);
-    const model = tinyModel({ architecture, type, ...shape, layers: 1 });
+    const model = tinyModel({ ...families[architecture], type, ...shape, layers: 1 });
     const path = write(model);
     const tokens = someTokens(9, model.config);
     for (const chunk of [9, 1]) {

@@ -4,6 +4,8 @@ import type { NibbleErrorCode } from "../../src/errors.js";
 import { nativeEngine } from "../../src/run/engine-native.js";
 import { readGguf } from "../../src/sources/gguf.js";
 import type { BuiltEntry, BuiltTensor } from "../helpers/gguf-builder.js";
+import { families } from "../helpers/families.js";
+import { nativeLogits } from "../helpers/native-run.js";
 import { tinyModel, writeTinyModel, type TinyModel } from "../helpers/tiny-model.js";
 import { temporaryFolder } from "../helpers/temporary-folder.js";
 
@@ -25,6 +27,103 @@ const u32 = (value: number) => ({ type: "u32", value });
 const f32 = (value: number) => ({ type: "f32", value });
 const text = (value: string) => ({ type: "string", value });
 const wide = tinyModel({ width: 256, headDim: 64, ffnWidth: 256, layers: 1 });
+
+const f32Array = (values: number[]) => ({
+  type: "F32" as const,
+  shape: [values.length],
+  data: new Uint8Array(Float32Array.from(values).buffer),
+});
+const [moe, phi3, gpt2] = [
+  tinyModel(families.qwen2moe),
+  tinyModel(families["phi3 that turns a part"]),
+  tinyModel(families.gpt2),
+];
+const [falcon, gemma2, gemma3, neox] = [
+  tinyModel(families["falcon with two norms"]),
+  tinyModel(families.gemma2),
+  tinyModel(families.gemma3),
+  tinyModel(families.gptneox),
+];
+
+/** A key of the model's own with another value. */
+function key(model: TinyModel, name: string, value: Omit<BuiltEntry, "key">, what: string): Row {
+  const full = `${model.config.architecture}.${name}`;
+  const says = new RegExp(full.replaceAll(".", "\\."));
+  return { what, model, keys: { [full]: value }, code: "ERR_FORMAT", says };
+}
+
+function missing(model: TinyModel, name: string): Row {
+  const what = `${model.config.architecture} without ${name}`;
+  return { what, model, without: name, code: "ERR_FORMAT", says: /is missing/ };
+}
+
+function shaped(model: TinyModel, name: string, shape: number[], says: RegExp): Row {
+  const what = `${model.config.architecture} with ${name} of ${shape.join(" x ")}`;
+  return { what, model, tensor: { name, shape }, code: "ERR_FORMAT", says };
+}
+
+/** What only some architectures have. */
+const familyRows: readonly Row[] = [
+  {
+    what: "heads of 2^31 values",
+    keys: {
+      "llama.attention.key_length": u32(2 ** 31),
+      "llama.attention.value_length": u32(2 ** 31),
+      "llama.rope.dimension_count": u32(2 ** 31),
+    },
+    code: "ERR_FORMAT",
+    says: /attn_q\.weight is \[64, 64\]/,
+  },
+  key(moe, "expert_count", u32(0), "no experts, where there have to be some"),
+  key(moe, "expert_count", u32(2 ** 32 - 1), "more experts than there can be"),
+  key(moe, "expert_used_count", u32(8), "tokens that go to more experts than there are"),
+  key(moe, "expert_used_count", f32(NaN), "tokens that go to NaN experts"),
+  { ...key(moe, "expert_count", u32(5), "fewer experts than there are"), says: /\[64, 7\]/ },
+  { ...key(moe, "expert_feed_forward_length", u32(41), "experts of another length"), says: /exps/ },
+  {
+    ...key(moe, "expert_group_count", u32(2), "groups of experts"),
+    code: "ERR_UNSUPPORTED",
+    says: /groups.*--engine llama\.cpp/,
+  },
+  missing(moe, "blk.1.ffn_gate_inp.weight"),
+  missing(moe, "blk.0.ffn_down_exps.weight"),
+  missing(moe, "blk.0.ffn_gate_inp_shexp.weight"),
+  shaped(moe, "blk.0.ffn_up_exps.weight", [64, 280], /\[64, 40, 7\]/),
+  shaped(moe, "blk.0.ffn_up_exps.weight", [64, 40, 7, 2], /\[64, 40, 7\]/),
+  shaped(moe, "blk.0.ffn_gate_inp.weight", [64, 6], /\[64, 7\]/),
+  shaped(phi3, "blk.0.attn_qkv.weight", [64, 127], /\[64, 128\]/),
+  shaped(phi3, "blk.0.ffn_up.weight", [64, 96], /\[64, 192\]/),
+  {
+    what: "queries beside fused ones",
+    model: phi3,
+    tensor: { name: "blk.0.attn_q.weight", type: "F32", shape: [64, 64] },
+    code: "ERR_UNSUPPORTED",
+    says: /attn_q\.weight.*--engine llama\.cpp/,
+  },
+  ...(["long", "short"] as const).map((length): Row => {
+    const name = `rope_factors_${length}.weight`;
+    const tensor = { name, ...f32Array([1, 1, 0, 1]) };
+    const what = `${length} factors, one of 0`;
+    return { what, model: phi3, tensor, code: "ERR_FORMAT", says: /rope_factors/ };
+  }),
+  missing(gpt2, "position_embd.weight"),
+  missing(gpt2, "blk.0.attn_qkv.bias"),
+  missing(gpt2, "blk.1.ffn_norm.bias"),
+  missing(gpt2, "output_norm.bias"),
+  key(gpt2, "attention.layer_norm_epsilon", f32(-1), "a negative eps of layer norm"),
+  { ...key(gpt2, "context_length", u32(301), "positions that were not learned"), says: /301\]/ },
+  shaped(gpt2, "blk.0.attn_qkv.bias", [191], /\[192\]/),
+  missing(falcon, "blk.0.attn_norm_2.bias"),
+  missing(falcon, "blk.1.attn_norm.weight"),
+  key(neox, "use_parallel_residual", u32(1), "a flag that is a number"),
+  missing(gemma2, "blk.0.post_ffw_norm.weight"),
+  key(gemma2, "attn_logit_softcapping", f32(-1), "a negative cap"),
+  key(gemma2, "final_logit_softcapping", f32(NaN), "NaN for the cap"),
+  key(gemma2, "attention.sliding_window_pattern", f32(1.5), "half a period"),
+  key(gemma2, "attention.sliding_window_pattern", { type: "i32", value: -2 }, "a negative period"),
+  key(gemma3, "rope.freq_base_swa", f32(0), "a base of 0 in windows"),
+  missing(gemma3, "blk.2.attn_q_norm.weight"),
+];
 
 const rows: readonly Row[] = [
   ...[
@@ -99,7 +198,7 @@ const rows: readonly Row[] = [
     code: "ERR_UNSUPPORTED",
     says: /attn_q_norm/,
   },
-  ...["falcon", "constructor", ""].map((architecture): Row => ({
+  ...["mamba", "constructor", ""].map((architecture): Row => ({
     what: `the architecture ${JSON.stringify(architecture)}`,
     keys: { "general.architecture": text(architecture) },
     code: "ERR_UNSUPPORTED",
@@ -149,11 +248,12 @@ const rows: readonly Row[] = [
       ),
     }),
   ),
+  ...familyRows,
   {
     what: "a rope scaling that nobody knows",
-    keys: { "llama.rope.scaling.type": text("longrope") },
+    keys: { "llama.rope.scaling.type": text("dynamic") },
     code: "ERR_UNSUPPORTED",
-    says: /longrope.*--engine llama\.cpp/,
+    says: /dynamic.*--engine llama\.cpp/,
   },
   ...[
     ["too few", Float32Array.of(1, 1, 1)],
@@ -197,6 +297,16 @@ describe("the native engine refuses", () => {
     expect(refusal).toMatchObject({ code: row.code });
     expect((refusal as Error).message).toMatch(row.says);
     expect((refusal as Error).message).toContain(path);
+  });
+
+  it("no router that gives NaN: it goes to some experts all the same", async () => {
+    const data = new Uint8Array(Float32Array.from({ length: 64 * 7 }, () => NaN).buffer);
+    const tensors = moe.built.map((own) =>
+      own.name.endsWith("ffn_gate_inp.weight") ? { ...own, data } : own,
+    );
+    const path = writeTinyModel(file("nan.gguf"), moe, { tensors });
+    const logits = await nativeLogits(path, [1, 2, 3, 4, 5, 6]);
+    expect(logits.every((row) => row.every(Number.isNaN))).toBe(true);
   });
 
   it("a file that was shortened after its header was read", async () => {

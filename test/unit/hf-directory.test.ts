@@ -119,8 +119,12 @@ describe("a Hugging Face directory", () => {
   });
 
   it("may have a chat template of its own file, or several", async () => {
-    const own = await openSource(build({ files: { "chat_template.jinja": "{{ own }}" } }));
+    const files = { "chat_template.jinja": "{{ own }}" };
+    const own = await openSource(build({ tokenizerConfig: {}, files }));
     expect(plain(own)["tokenizer.chat_template"]).toBe("{{ own }}");
+    // Where both files have one, upstream takes that of tokenizer_config.json.
+    const both = await openSource(build({ files }));
+    expect(plain(both)["tokenizer.chat_template"]).toBe("{{ messages }}");
     const chat_template = [
       { name: "default", template: "D" },
       { name: "tool_use", template: "T" },
@@ -214,8 +218,8 @@ const refused: readonly (readonly [string, NibbleErrorCode, RegExp, HfFiles])[] 
   [
     "an unknown architecture",
     "ERR_UNSUPPORTED",
-    /the model is GPT2LMHeadModel.*quantize a GGUF/,
-    { config: { ...tinyConfig, architectures: ["GPT2LMHeadModel"] } },
+    /the model is BloomForCausalLM \(by its field architectures\), and Nibble converts Llama.*quantize a GGUF/,
+    { config: { ...tinyConfig, architectures: ["BloomForCausalLM"] } },
   ],
   [
     "no architecture",
@@ -252,14 +256,14 @@ const refused: readonly (readonly [string, NibbleErrorCode, RegExp, HfFiles])[] 
   [
     "rotary scaling that is computed",
     "ERR_UNSUPPORTED",
-    /rope_scaling is llama3/,
-    { config: { ...tinyConfig, rope_scaling: { rope_type: "llama3", factor: 8 } } },
+    /rope_scaling is dynamic, and .* linear, yarn, llama3/,
+    { config: { ...tinyConfig, rope_scaling: { rope_type: "dynamic", factor: 8 } } },
   ],
   [
     "weights that are quantized already",
     "ERR_UNSUPPORTED",
-    /quantization_config/,
-    { config: { ...tinyConfig, quantization_config: { quant_method: "gptq" } } },
+    /quantization_config\.quant_method is bitsandbytes/,
+    { config: { ...tinyConfig, quantization_config: { quant_method: "bitsandbytes" } } },
   ],
   ["no weights", "ERR_UNSUPPORTED", /no model\.safetensors/, { without: ["model.safetensors"] }],
   [
@@ -289,33 +293,33 @@ const refused: readonly (readonly [string, NibbleErrorCode, RegExp, HfFiles])[] 
   [
     "heads that do not fit",
     "ERR_FORMAT",
-    /q_proj\.weight: has 8 rows, and the heads of config\.json make 16/,
+    /q_proj\.weight: has the shape \[8, 8\], and config\.json makes it \[16, 8\] \(queries, width\)/,
     { config: { ...tinyConfig, num_attention_heads: 4, head_dim: 4 } },
   ],
   [
-    "FP8 weights",
+    "weights of 64 bits",
     "ERR_UNSUPPORTED",
-    /type F8_E4M3/,
+    /type F64; Nibble converts/,
     {
       weights: tinyWeights().map((one) => ({
         ...one,
-        dtype: "F8_E4M3",
-        data: new Uint8Array(one.data.length / 4),
+        dtype: "F64",
+        data: new Uint8Array(one.data.length * 2),
       })),
     },
   ],
   ["no tokenizer.json", "ERR_UNSUPPORTED", /no tokenizer\.json/, { without: ["tokenizer.json"] }],
   [
-    "a tokenizer.model alone",
-    "ERR_UNSUPPORTED",
-    /tokenizer\.model, the older form/,
+    "an empty tokenizer.model",
+    "ERR_FORMAT",
+    /tokenizer\.model: pieces: are missing/,
     { without: ["tokenizer.json"], files: { "tokenizer.model": "" } },
   ],
   [
     "a tokenizer that cannot be converted",
     "ERR_UNSUPPORTED",
-    /tokenizer is Unigram/,
-    { tokenizer: tokenizerWith({ type: "Unigram" }) },
+    /tokenizer is WordPiece/,
+    { tokenizer: tokenizerWith({ type: "WordPiece" }) },
   ],
   [
     "BPE on characters",

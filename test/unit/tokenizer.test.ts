@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { openSource } from "../../src/sources/open.js";
-import { cutWords } from "../../src/tokenizer/cut-words.js";
-import { findPreTokenizer, preTokenizers } from "../../src/tokenizer/pre-tokenizers.js";
+import { cutWords } from "../../src/bpe/cut-words.js";
+import { findPreTokenizer, preTokenizers } from "../../src/bpe/pre-tokenizers.js";
 import { createTokenizer, type TokenizerSource } from "../../src/tokenizer/tokenizer.js";
 import { describeShared, sharedData } from "../helpers/shared-data.js";
 import {

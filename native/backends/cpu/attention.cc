@@ -9,13 +9,13 @@
 namespace nibble {
 namespace {
 
-// The values of tokens 0 .. count as f32 rows of `count`, one per dimension.
-const float* transpose_values(const CpuKvCache& cache, int64_t kv_head, int64_t count,
-                              AlignedBuffer& buffer) {
+// The values of tokens begin .. begin + count as f32 rows of `count`, one per dimension.
+const float* transpose_values(const CpuKvCache& cache, int64_t kv_head, int64_t begin,
+                              int64_t count, AlignedBuffer& buffer) {
   const int64_t n = cache.shape.head_dim;
   float* columns = buffer.reserve<float>((count + 1) * n);
   float* row = columns + count * n;
-  const uint8_t* values = cache.values(kv_head);
+  const uint8_t* values = cache.values(kv_head) + begin * cache.row_bytes();
   for (int64_t token = 0; token < count; ++token) {
     cache.format->dequantize_row(values + token * cache.row_bytes(), row, n);
     for (int64_t j = 0; j < n; ++j) columns[j * count + token] = row[j];
@@ -23,10 +23,14 @@ const float* transpose_values(const CpuKvCache& cache, int64_t kv_head, int64_t 
   return columns;
 }
 
-// Scores of query `token` become weights; tokens that it does not see get 0.
-void weigh(float* scores, int64_t count, int64_t token, int64_t window) {
+// Scores of query `token` (counted from the first score's) become weights; tokens that it does not
+// see get 0.
+void weigh(float* scores, int64_t count, int64_t token, const AttentionShape& shape) {
   const int64_t end = token + 1;
-  const int64_t begin = window > 0 ? std::max<int64_t>(0, end - window) : 0;
+  const int64_t begin = shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0;
+  if (shape.cap > 0) {
+    for (int64_t i = begin; i < end; ++i) scores[i] = shape.cap * tanh_of(scores[i] / shape.cap);
+  }
   std::fill(scores, scores + begin, 0.0f);
   std::fill(scores + end, scores + count, 0.0f);
   softmax(scores + begin, end - begin);
@@ -71,7 +75,10 @@ void attend(const CpuKvCache& cache, const KernelsOfFormats& kernels, int64_t fr
   const int64_t n = shape.head_dim;
   const int64_t group = shape.heads / shape.kv_heads;
   const int64_t rows = (last - first) * group;
-  const int64_t count = from + last;  // tokens that the last query sees
+  // Tokens that some query sees: from the first one's window to the last query.
+  const int64_t window = shape.window > 0 ? shape.window : from + last;
+  const int64_t begin = std::max<int64_t>(0, from + first + 1 - window);
+  const int64_t count = from + last - begin;
   // Query heads that share this kv head lie side by side.
   const int64_t stride = shape.heads * n;
   const int64_t head = kv_head * group * n;
@@ -89,18 +96,19 @@ void attend(const CpuKvCache& cache, const KernelsOfFormats& kernels, int64_t fr
   }
   float* scores = scratch.scores.reserve<float>(rows * count);
   void* panel = scratch.panel.reserve<uint8_t>(panel_bytes(std::max(n, count)));
-  kernels[*cache.format].multiply(cache.keys(kv_head), cache.row_bytes(), count, x, scores, count,
-                                  panel);
+  kernels[*cache.format].multiply(cache.keys(kv_head) + begin * cache.row_bytes(),
+                                  cache.row_bytes(), count, x, scores, count, panel);
   for (int64_t r = 0; r < rows; ++r)
-    weigh(scores + r * count, count, from + first + r / group, shape.window);
+    weigh(scores + r * count, count, from + first - begin + r / group, shape);
 
   float* sums = scratch.sums.reserve<float>(rows * n);
   const Activations weights = {rows, count, scores, nullptr, nullptr, nullptr, nullptr};
   if (cache.has_columns()) {
-    kernels[*cache.format].multiply(cache.values(kv_head), cache.format->bytes(cache.capacity), n,
-                                    weights, sums, n, panel);
+    kernels[*cache.format].multiply(cache.values(kv_head) + cache.format->bytes(begin),
+                                    cache.format->bytes(cache.capacity), n, weights, sums, n,
+                                    panel);
   } else {
-    const float* columns = transpose_values(cache, kv_head, count, scratch.columns);
+    const float* columns = transpose_values(cache, kv_head, begin, count, scratch.columns);
     kernels[*find_format(kIdF32)].multiply(columns, count * 4, n, weights, sums, n, panel);
   }
   for (int64_t t = first; t < last; ++t) {

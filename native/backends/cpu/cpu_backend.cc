@@ -25,6 +25,18 @@ constexpr int64_t kQueryRows = 128;
 
 int64_t pieces_of(int64_t count, int64_t piece) { return (count + piece - 1) / piece; }
 
+float inverse_size(const float* x, const Norm& norm) {
+  return 1.0f / std::sqrt(sum_of_squares(x, norm.n) / static_cast<float>(norm.n) + norm.eps);
+}
+
+void center(const Norm& norm, const float* weight, const float* x, float* out) {
+  const float mean = sum_of(x, norm.n) / static_cast<float>(norm.n);
+  for (int64_t i = 0; i < norm.n; ++i) out[i] = x[i] - mean;
+  const float scale = inverse_size(out, norm);
+  for (int64_t i = 0; i < norm.n; ++i)
+    out[i] = out[i] * scale * weight[i] + (norm.bias == nullptr ? 0.0f : norm.bias[i]);
+}
+
 class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(int threads)
@@ -44,12 +56,17 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void rms_norm(const float* x, const float* weight, int64_t rows, int64_t n, float eps,
-                float* out) override {
+  void norm(const Norm& norm, const float* x, int64_t rows, float* out) override {
+    const int64_t n = norm.n;
     each_row(rows, n, [&](int64_t r) {
+      const float* weight = norm.weight + r % norm.weight_rows * n;
+      if (norm.centered) {
+        center(norm, weight, x + r * n, out + r * n);
+        return;
+      }
       const float* from = x + r * n;
       float* to = out + r * n;
-      const float scale = 1.0f / std::sqrt(sum_of_squares(from, n) / static_cast<float>(n) + eps);
+      const float scale = inverse_size(from, norm);
       for (int64_t i = 0; i < n; ++i) to[i] = from[i] * scale * weight[i];
     });
   }
@@ -77,7 +94,8 @@ class CpuBackend final : public Backend {
         std::clamp(bytes / (pool_.threads() * kPiecesPerThread), kLeastPieceBytes, kMostPieceBytes);
     for (const Product& product : products) {
       const int64_t few = std::max<int64_t>(1, piece / product.weight->row_bytes());
-      row_counts_.push_back(rows < kPanelFrom ? few : kPanelRows);
+      const int64_t taken = product.rows == kAllRows ? rows : product.rows;
+      row_counts_.push_back(taken < kPanelFrom ? few : kPanelRows);
       begins_.push_back(begins_.back() + pieces_of(product.weight->rows, row_counts_.back()));
     }
     pool_.for_each(begins_.back(), [&](int thread, int64_t index) {
@@ -148,15 +166,39 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void silu_mul(float* gate, const float* up, int64_t count) override {
-    each_piece(count, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) gate[i] = gate[i] / (1.0f + exp_of(-gate[i])) * up[i];
-    });
+  void activate(Activation activation, float* x, const float* up, int64_t count) override {
+    if (activation == Activation::kSilu) {
+      each_activated(x, up, count, [](float value) { return silu_of(value); });
+    } else {
+      each_activated(x, up, count, [](float value) { return gelu_of(value); });
+    }
   }
 
   void add(float* x, const float* y, int64_t count) override {
     each_piece(count, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) x[i] += y[i];
+    });
+  }
+
+  void add_weighted(const WeightedRows& sums, float* x, int64_t rows, int64_t n) override {
+    each_row(rows, n * sums.used, [&](int64_t r) {
+      float* to = x + r * n;
+      for (int64_t j = r * sums.used; j < (r + 1) * sums.used; ++j) {
+        const float* from = sums.y + sums.places[j] * n;
+        for (int64_t i = 0; i < n; ++i) to[i] += sums.weights[j] * from[i];
+      }
+    });
+  }
+
+  void scale(float* x, float factor, int64_t count) override {
+    each_piece(count, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) x[i] *= factor;
+    });
+  }
+
+  void soft_cap(float* x, float cap, int64_t count) override {
+    each_piece(count, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) x[i] = cap * tanh_of(x[i] / cap);
     });
   }
 
@@ -179,9 +221,22 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void multiply(const Product& product, int64_t first, int64_t count, const Activations& x,
+  // Function: a type of its own for each, so that compilers make vectors of the loop.
+  template <typename Function>
+  void each_activated(float* x, const float* up, int64_t count, const Function& function) {
+    each_piece(count, [&](int64_t begin, int64_t end) {
+      if (up == nullptr) {
+        for (int64_t i = begin; i < end; ++i) x[i] = function(x[i]);
+      } else {
+        for (int64_t i = begin; i < end; ++i) x[i] = function(x[i]) * up[i];
+      }
+    });
+  }
+
+  void multiply(const Product& product, int64_t first, int64_t count, const Activations& all,
                 AlignedBuffer& panel) const {
     const Weight& weight = *product.weight;
+    const Activations x = product.rows == kAllRows ? all : part(all, product.first, product.rows);
     const int64_t rows = std::min(count, weight.rows - first);
     float* out = product.out + first;
     kernels_[*weight.format].multiply(weight.row(first), weight.row_bytes(), rows, x, out,

@@ -20,6 +20,17 @@ void ActivationBuffer::quantize(const Activations& x, int64_t r) {
                const_cast<int32_t*>(x.code_sum) + groups, const_cast<float*>(x.sum) + groups);
 }
 
+Activations part(const Activations& x, int64_t first, int64_t rows) {
+  Activations some = {rows, x.n, x.f32 + first * x.n, nullptr, nullptr, nullptr, nullptr};
+  if (x.codes == nullptr) return some;
+  const int64_t groups = first * (x.n / kActGroup);
+  some.codes = x.codes + first * x.n;
+  some.scale = x.scale + first * (x.n / kActBlock);
+  some.code_sum = x.code_sum + groups;
+  some.sum = x.sum + groups;
+  return some;
+}
+
 void Kernels::multiply(const void* weights, int64_t row_bytes, int64_t rows, const Activations& x,
                        float* out, int64_t out_stride, void* panel) const {
   if (x.rows < kPanelFrom) {

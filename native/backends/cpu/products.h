@@ -23,6 +23,9 @@ class ActivationBuffer {
   AlignedBuffer memory_;
 };
 
+// Rows first .. first + rows of x.
+Activations part(const Activations& x, int64_t first, int64_t rows);
+
 // A panel is unpacked at the price of about two rows of products.
 constexpr int64_t kPanelFrom = 4;
 

@@ -37,6 +37,20 @@ void test_exp() {
   CHECK(std::isnan(exp_of(std::numeric_limits<float>::quiet_NaN())), "NaN", 0);
 }
 
+void test_tanh() {
+  double worst = 0;
+  for (float x = -20.0f; x <= 20.0f; x += 0.0007f) {
+    const double right = std::tanh(static_cast<double>(x));
+    worst = std::max(worst, std::fabs((tanh_of(x) - right) / right));
+  }
+  CHECK(worst <= 5e-7, "tanh_of, error in 1e-10", static_cast<int64_t>(worst * 1e10));
+  for (const float x : {0.0f, 1e-30f, 1e-10f}) CHECK(tanh_of(x) == x, "tanh of little", 0);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float x : {50.0f, 3e38f, kInfinity})
+    CHECK(tanh_of(x) == 1.0f && tanh_of(-x) == -1.0f, "tanh of much", 0);
+  CHECK(std::isnan(tanh_of(std::numeric_limits<float>::quiet_NaN())), "NaN", 0);
+}
+
 void test_softmax() {
   Random random(8);
   for (const int64_t n : {1, 2, 7, 8, 9, 33, 1000}) {
@@ -69,6 +83,7 @@ void test_softmax() {
 
 int main() {
   nibble::test_exp();
+  nibble::test_tanh();
   nibble::test_softmax();
   return nibble::testing::report();
 }

@@ -20,8 +20,13 @@ function makeLetters(): readonly string[] {
 
 /** The UTF-8 bytes of `text` in the alphabet: one UTF-16 unit per byte. */
 export function toByteLetters(text: string): string {
+  return bytesToLetters(Buffer.from(text, "utf8"));
+}
+
+/** Bytes in the alphabet. */
+export function bytesToLetters(bytes: Uint8Array): string {
   let result = "";
-  for (const byte of Buffer.from(text, "utf8")) result += letters[byte] ?? "";
+  for (const byte of bytes) result += letters[byte] ?? "";
   return result;
 }
 
@@ -34,4 +39,9 @@ export function fromByteLetters(token: string): Uint8Array {
     else result.push(byte);
   }
   return Uint8Array.from(result);
+}
+
+/** How vocabularies write a byte for which they have no character: `<0x0A>`. */
+export function byteToken(byte: number): string {
+  return `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
 }

@@ -47,6 +47,13 @@ export function mergePairs(starts: readonly number[], length: number, rank: Pair
   return result;
 }
 
+/** Where each character starts, in UTF-16 units. */
+export function characterStarts(text: string): number[] {
+  const starts: number[] = [];
+  for (let i = 0; i < text.length; i += (text.codePointAt(i) ?? 0) > 0xffff ? 2 : 1) starts.push(i);
+  return starts;
+}
+
 interface Pair {
   readonly rank: number;
   readonly left: number;
