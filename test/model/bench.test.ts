@@ -26,7 +26,7 @@ describe("bench", () => {
   it("times what it is asked for, and counts the bytes that a token reads", async () => {
     const report = await bench(q8, short);
     expect(report).toMatchObject({ path: q8, threads: 1, parameters: 8_392_960 });
-    expect(report.model).toMatch(/^llama 8\.\d+M Q8_0$/);
+    expect(report.model).toBe("llama 8M Q8_0");
     expect(report.isa).toMatch(/^[a-z0-9_+-]+$/i);
     expect(report.limits.readBytes).toBeGreaterThan(1e8);
     expect(report.limits.int8Operations).toBeGreaterThan(report.limits.f32Operations / 8);

@@ -63,7 +63,7 @@ async function interrupted(output: string): Promise<unknown> {
   return result;
 }
 
-describe("an interrupted quantization", () => {
+describe("an interrupted quantization", { retry: 2 }, () => {
   it("throws the signal's reason as it is, within 100 ms, and leaves nothing under the final name", async () => {
     const output = file("aborted.gguf");
     expect(await interrupted(output)).toEqual(new Error("enough"));

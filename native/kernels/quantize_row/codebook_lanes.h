@@ -37,7 +37,7 @@ template <typename V, typename Search>
 constexpr int kPointsOfLanes = kPoints<Search> * V::kWidth;
 
 template <typename V>
-struct LaneFit2 {
+struct WordFit {
   typename V::F32 xq;
   typename V::F32 qq;
 };
@@ -102,10 +102,10 @@ void find_places(const CodebookGroups<V, Search>& groups, typename V::F32 iscale
 
 // fit_of_levels.
 template <typename V, typename Search>
-LaneFit2<V> fit_words(const CodebookGroups<V, Search>& groups, const uint16_t* words) {
+WordFit<V> fit_words(const CodebookGroups<V, Search>& groups, const uint16_t* words) {
   using F32 = typename V::F32;
   constexpr int kDims = Search::kDims;
-  LaneFit2<V> fit = {V::set1(0.0f), V::set1(0.0f)};
+  WordFit<V> fit = {V::set1(0.0f), V::set1(0.0f)};
   for (int p = 0; p < kPoints<Search>; ++p) {
     const typename V::Words levels = V::load_words(words + V::kWidth * p);
     for (int i = 0; i < kDims; ++i) {
@@ -155,10 +155,10 @@ typename V::F32 search_trials(const Codebook<Search::kDims>& book,
   const F32 zero = V::set1(0.0f);
   F32 best = zero;
   F32 best_trial = V::set1(-1.0f);
-  uint16_t tried[kCount] = {};
+  uint16_t tried[kTrials<Search>][kCount];
+  runs.store_words(tried);
   for (int t = 0; t < kTrials<Search>; ++t) {
-    runs.advance(t, tried);
-    const LaneFit2<V> fit = fit_words<V, Search>(groups, tried);
+    const WordFit<V> fit = fit_words<V, Search>(groups, tried[t]);
     const typename V::Mask better =
         V::both(V::gt(fit.qq, zero), V::gt(V::mul(fit.xq, fit.xq), V::mul(best, fit.qq)));
     if (V::bits(better) == 0) continue;
@@ -169,21 +169,15 @@ typename V::F32 search_trials(const Codebook<Search::kDims>& book,
   }
   float trials[V::kWidth];
   V::store(trials, best_trial);
-  std::memset(words, 0, kCount * sizeof(*words));
-  std::memset(tried, 0, sizeof(tried));
-  for (int t = 0; t < kTrials<Search>; ++t) {
-    runs.advance(t, tried);
-    for (int g = 0; g < V::kWidth; ++g) {
-      if (static_cast<int>(trials[g]) != t) continue;
-      for (int p = 0; p < kPoints<Search>; ++p) words[V::kWidth * p + g] = tried[V::kWidth * p + g];
-    }
-  }
   for (int g = 0; g < V::kWidth; ++g) {
     const int t = static_cast<int>(trials[g]);
     // Where no trial is any good.
     off[g] = t >= 0 || Search::kAgain == Again::kOffLattice ? 0 : 255;
-    for (int p = 0; t >= 0 && p < kPoints<Search>; ++p)
-      off[g] = static_cast<uint8_t>(off[g] | runs.is_off(t, p, g) << p);
+    for (int p = 0; p < kPoints<Search>; ++p) {
+      const int at = V::kWidth * p + g;
+      words[at] = t >= 0 ? tried[t][at] : 0;
+      if (t >= 0) off[g] = static_cast<uint8_t>(off[g] | runs.is_off(t, at) << p);
+    }
   }
   return scale;
 }
@@ -196,7 +190,7 @@ typename V::F32 search_again(const Codebook<Search::kDims>& book,
   using F32 = typename V::F32;
   CellRuns<V, Search::kDims, kPoints<Search>, 1> runs(book);
   F32 places[kPoints<Search>];
-  uint16_t found[kPointsOfLanes<V, Search>] = {};
+  uint16_t found[1][kPointsOfLanes<V, Search>];
   float scales[V::kWidth];
   find_places<V, Search>(groups, V::div(V::set1(1.0f), scale), places);
   V::store(scales, scale);
@@ -208,16 +202,16 @@ typename V::F32 search_again(const Codebook<Search::kDims>& book,
     const int at = Search::kGroup * g;
     if (again[g] != 0.0f) runs.find_group(groups.magnitudes + at, groups.roots + at, scales + g, g);
   }
-  runs.advance(0, found);
+  runs.store_words(found);
   for (int g = 0; g < V::kWidth; ++g) {
     if (again[g] == 0.0f) continue;
     for (int p = 0; p < kPoints<Search>; ++p) {
       if (Search::kAgain == Again::kOffLattice && (off[g] >> p & 1) == 0) continue;
-      words[V::kWidth * p + g] = found[V::kWidth * p + g];
+      words[V::kWidth * p + g] = found[0][V::kWidth * p + g];
     }
   }
   const F32 zero = V::set1(0.0f);
-  const LaneFit2<V> fit = fit_words<V, Search>(groups, words);
+  const WordFit<V> fit = fit_words<V, Search>(groups, words);
   const typename V::Mask fits = V::both(V::gt(fit.qq, zero), V::gt(V::load(again), zero));
   return V::blend(scale, V::div(fit.xq, fit.qq), fits);
 }

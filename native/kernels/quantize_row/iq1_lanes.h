@@ -232,11 +232,11 @@ Iq1Group<kEights> place_group(const Codebook<8>& book, const float* x, const flo
     if (cell->point < 0) {
       moved = true;
       PointValues<8> values;
-      point_values<V, 8>(x + 8 * k, weights + 8 * k, 0.0f, 0.0f, &values);
+      point_values<V, 8>(x + 8 * k, weights + 8 * k, &values);
       const uint16_t* candidates = book.words() + Codebook<8>::kTogether * cell->first;
-      const NearestWord found = nearest_word<V, 8>(values, kIq1Tables[group.down[k]], candidates,
-                                                   cell->count, group.scale);
-      cell = &book.cells()[place_of<8>(found.word)];
+      const uint16_t word = nearest_word<V, 8>(values, kIq1Tables[group.down[k]], candidates,
+                                               cell->count, group.scale);
+      cell = &book.cells()[place_of<8>(word)];
     }
     group.points[k] = static_cast<uint16_t>(cell->point);
   }

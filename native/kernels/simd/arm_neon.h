@@ -51,6 +51,8 @@ struct Neon {
                 vcombine_f32(vget_high_f32(ab.val[i]), vget_high_f32(cd.val[i])));
     }
   }
+  // The least of all lanes in every lane.
+  static F32 min_all(F32 v) { return vdupq_n_f32(vminnmvq_f32(v)); }
   static float reduce_max(F32 v) { return vmaxnmvq_f32(v); }
   static float reduce_min(F32 v) { return vminnmvq_f32(v); }
 

@@ -48,6 +48,12 @@ struct Avx2 {
     for (int i = 0; i < 4; ++i) _mm_storeu_ps(to + i * to_stride, rows[i]);
   }
 
+  // The least of all lanes in every lane.
+  static F32 min_all(F32 v) {
+    v = min(v, _mm256_permute2f128_ps(v, v, 1));
+    v = min(v, _mm256_permute_ps(v, 0x4e));
+    return min(v, _mm256_permute_ps(v, 0xb1));
+  }
   static float reduce_max(F32 v) {
     __m128 m = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     m = _mm_max_ps(m, _mm_movehl_ps(m, m));

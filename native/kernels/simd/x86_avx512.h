@@ -51,6 +51,13 @@ struct Avx512 {
     _MM_TRANSPOSE4_PS(rows[0], rows[1], rows[2], rows[3]);
     for (int i = 0; i < 4; ++i) _mm_storeu_ps(to + i * to_stride, rows[i]);
   }
+  // The least of all lanes in every lane.
+  static F32 min_all(F32 v) {
+    v = min(v, _mm512_shuffle_f32x4(v, v, 0x4e));
+    v = min(v, _mm512_shuffle_f32x4(v, v, 0xb1));
+    v = min(v, _mm512_permute_ps(v, 0x4e));
+    return min(v, _mm512_permute_ps(v, 0xb1));
+  }
   static float reduce_max(F32 v) { return _mm512_reduce_max_ps(v); }
   static float reduce_min(F32 v) { return _mm512_reduce_min_ps(v); }
 
