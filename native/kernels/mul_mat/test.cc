@@ -24,10 +24,27 @@ constexpr Shape kShapes[] = {{1, 1, 1}, {31, 2, 1}, {32, 6, 2}, {33, 7, 1}, {65,
 // vec_dot is tried with all samples, on the same codes.
 constexpr Sample kSamples[] = {Sample::kNormal, Sample::kOneOutlier, Sample::kMirrored};
 
-void test_products(const Format& format, Isa isa) {
+void test_product(const Format& format, Isa isa, const WeightRows& weights,
+                  const ActivationRows& x) {
   Isa used;
   const MulMat kernel = find_mul_mat(format, isa, &used);
   CHECK(kernel != nullptr && used == isa, format.name, static_cast<int64_t>(isa));
+  const int64_t stride = weights.rows + 3;
+  std::vector<float> out(static_cast<size_t>(x.rows * stride), 42.0f);
+  AlignedBuffer memory;
+  void* panel = memory.reserve<uint8_t>(panel_bytes(x.n));
+  kernel(weights.blocks.data(), weights.row_bytes, weights.rows, x.view(), out.data(), stride,
+         panel);
+  for (int64_t a = 0; a < x.rows; ++a) {
+    const float* row = out.data() + a * stride;
+    for (int64_t r = 0; r < weights.rows; ++r)
+      CHECK(is_product(weights, r, x, a, row[r]), format.name, r);
+    for (int64_t r = weights.rows; r < stride; ++r) CHECK(row[r] == 42.0f, format.name, r);
+  }
+}
+
+// Weights are quantized once for all instruction sets: that takes longest.
+void test_products(const Format& format) {
   Random random(format.id + 5);
   const bool quantized = takes_codes(format);
   for (const Sample sample : kSamples) {
@@ -35,17 +52,8 @@ void test_products(const Format& format, Isa isa) {
       const int64_t n = shape.blocks * (quantized ? 256 : 131);
       const WeightRows weights(format, sample, random, shape.rows, n);
       const ActivationRows x(Sample::kUniform, random, shape.acts, n, quantized);
-      const int64_t stride = shape.rows + 3;
-      std::vector<float> out(static_cast<size_t>(shape.acts * stride), 42.0f);
-      AlignedBuffer memory;
-      void* panel = memory.reserve<uint8_t>(panel_bytes(n));
-      kernel(weights.blocks.data(), weights.row_bytes, shape.rows, x.view(), out.data(), stride,
-             panel);
-      for (int64_t a = 0; a < shape.acts; ++a) {
-        const float* row = out.data() + a * stride;
-        for (int64_t r = 0; r < shape.rows; ++r)
-          CHECK(is_product(weights, r, x, a, row[r]), format.name, r);
-        for (int64_t r = shape.rows; r < stride; ++r) CHECK(row[r] == 42.0f, format.name, r);
+      for (const Isa isa : kRuntimeIsas) {
+        if (isa_supported(isa)) test_product(format, isa, weights, x);
       }
     }
   }
@@ -55,13 +63,10 @@ void run() {
   size_t count;
   const Format* rows = formats(&count);
   for (const Isa isa : kRuntimeIsas) {
-    if (!isa_supported(isa)) {
-      std::printf("skipped %s: not on this machine\n", isa_name(isa));
-      continue;
-    }
-    for (size_t i = 0; i < count; ++i) {
-      if (rows[i].has_codec()) test_products(rows[i], isa);
-    }
+    if (!isa_supported(isa)) std::printf("skipped %s: not on this machine\n", isa_name(isa));
+  }
+  for (size_t i = 0; i < count; ++i) {
+    if (rows[i].has_codec()) test_products(rows[i]);
   }
 }
 

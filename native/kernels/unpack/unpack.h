@@ -10,9 +10,10 @@
 #include "formats/q6_k.h"
 #include "formats/q8_0.h"
 
-// Block -> codes in registers, scales and mins: the only thing that products have to know of a
-// type. A value is scale * (code - kZero) + min, with a scale (and with kHasMin a min) for every
-// kGroup values. Codes are 0 .. 63, or with kSigned -128 .. 127.
+// Block -> codes in registers, scales and mins: the only thing that products and dequantize_row
+// have to know of a type. A value is scale * (code - kZero) + min, with a scale (and with kHasMin a
+// min) for every kGroup values: those floats are the scalar reference's, bit for bit. Codes are 0
+// .. 63, or with kSigned -128 .. 127.
 //
 // Written once over the bytes of an instruction set V (kernels/simd/dot_*.h). Anonymous: every file
 // of an instruction set compiles its own copy.

@@ -199,11 +199,10 @@ struct UnpackIQ1_M : UnpackPoints<16> {
                                          -8,  -8,  -8,  -8,  -8,  -8,  -8,  -8};
     const typename V::Bytes high = V::nibbles_in_turn(block.qh);
     const Points points = Points::of<V>(block.qs, V::mask(high, 7));
-    uint8_t less[kValues / 8];
-    V::store_bytes(less, V::lookup16(kLess, high));
+    uint32_t less[kValues / 32];
+    V::store_bytes(reinterpret_cast<uint8_t*>(less), V::lookup16(kLess, high));
     for (int r = 0; r < kValues / 32; ++r) {
-      codes[r] = V::minus(V::join(kIq1Values.at, points.at + 4 * r),
-                          V::each_eight(load_word(less + 4 * r)));
+      codes[r] = V::minus(V::join(kIq1Values.at, points.at + 4 * r), V::each_eight(less[r]));
     }
     const float d = V::half(iq1_m_d(block)) * 0.125f;
     for (int half = 0; half < 2; ++half) {
