@@ -18,7 +18,7 @@ const maxNameCharacters = 120;
 
 /**
  * As `defaultOutput`, for a model that is quantized or converted: of a Hugging Face directory the name follows GGUF's
- * scheme, `<BaseName>-<SizeLabel>-<FineTune>-<Version>-<Encoding>.gguf`, from the metadata.
+ * scheme, `<BaseName>-<SizeLabel>-<FineTune>-<Version>-<Encoding>-<Type>.gguf`, from the metadata; models have no type.
  */
 export function outputOf(source: ModelInfo, recipe: string): string {
   if (source.container !== "hf") return defaultOutput(source.path, recipe);
@@ -34,7 +34,8 @@ export function outputOf(source: ModelInfo, recipe: string): string {
     .replace(/[^\p{L}\p{N}.+_-]+/gu, "-")
     .replace(/^[.-]+/, "")
     .slice(0, maxNameCharacters);
-  return `${name === "" ? "model" : name}-${recipe}.gguf`;
+  const type = textOf("type") === "adapter" ? "-LoRA" : "";
+  return `${name === "" ? "model" : name}-${recipe}${type}.gguf`;
 }
 
 /** Name of the model in the working directory, without what says that the file is a GGUF or a part of one. */

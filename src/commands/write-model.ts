@@ -33,6 +33,7 @@ export interface WriteArguments {
   readonly model: string;
   readonly output?: string | undefined;
   readonly pre?: string | undefined;
+  readonly base?: string | undefined;
   readonly dryRun: boolean;
   readonly overwrite: boolean;
   readonly resume: boolean;
@@ -60,7 +61,12 @@ export async function writeModel(
 ): Promise<void> {
   const { plan: planSource } = await import("../plan/plan-source.js");
   const { signal } = context;
-  const plan = await planSource(argv.model, { ...planOptions, pre: argv.pre, signal });
+  const plan = await planSource(argv.model, {
+    ...planOptions,
+    pre: argv.pre,
+    base: argv.base,
+    signal,
+  });
   const output = argv.output ?? outputOf(plan.source, plan.recipe);
   if (argv.dryRun) {
     if (context.json) printJson(plan);

@@ -10,6 +10,8 @@ export interface PlanSourceOptions extends Omit<PlanOptions, "imatrix"> {
   readonly imatrix?: ImportanceMatrix | string | undefined;
   /** Name of the pre-tokenizer, where that of a Hugging Face directory is not recognised. */
   readonly pre?: string | undefined;
+  /** Directory of the base model, for a PEFT directory (a LoRA adapter) that names none on this machine. */
+  readonly base?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -19,11 +21,12 @@ export interface PlanSourceOptions extends Omit<PlanOptions, "imatrix"> {
  * @throws NibbleError as `inspect` (ERR_FORMAT, ERR_UNSUPPORTED, ERR_IO) and `makePlan` do; `signal.reason` on abort.
  */
 export async function plan(source: string, options: PlanSourceOptions): Promise<QuantizePlan> {
-  const { pre, signal, imatrix, ...rest } = options;
+  const { pre, base, signal, imatrix, ...rest } = options;
   signal?.throwIfAborted();
   const model = await openSource(source, {
     ...(signal !== undefined && { signal }),
     ...(pre !== undefined && { pre }),
+    ...(base !== undefined && { base }),
   });
   return makePlan(model, { ...rest, ...(await readImportance(imatrix, signal)) });
 }

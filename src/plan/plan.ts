@@ -2,6 +2,7 @@ import { NibbleError } from "../errors.js";
 import { bytesOf, format, type FormatName } from "../formats.js";
 import type { ImportanceMatrix } from "../imatrix/types.js";
 import type { MetadataEntry, ModelInfo, TensorInfo } from "../sources/model-info.js";
+import { adapterWarnings, fileTypeOf } from "./adapter.js";
 import { chooseTypes, isQuantized, type Choice, type ChoiceContext } from "./choose-type.js";
 import {
   columnImportance,
@@ -92,7 +93,7 @@ export function makePlan(source: ModelInfo, options: PlanOptions): QuantizePlan 
     recipe: recipe.name,
     tensors: decided.map(({ tensor, choice }) => plannedTensor(tensor, choice)),
     ...(parts.length > 1 && { parts }),
-    metadata: outputMetadata(edited.metadata, recipe.fileType, [
+    metadata: outputMetadata(edited.metadata, fileTypeOf(edited.metadata, recipe), [
       ...(options.overrideKv ?? []),
       ...matrixMetadata(options),
       ...(blockCount === undefined ? [] : [blockCount]),
@@ -100,6 +101,7 @@ export function makePlan(source: ModelInfo, options: PlanOptions): QuantizePlan 
     ...(importance.coverage !== undefined && { importanceCoverage: importance.coverage }),
     warnings: [
       ...planWarnings(decided, context),
+      ...adapterWarnings(edited.metadata, edited.model.tensors),
       ...importanceWarnings(importance.coverage),
       ...edited.warnings,
     ],

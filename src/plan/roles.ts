@@ -120,12 +120,16 @@ function dimensions(shape: readonly number[]): number {
   return Math.max(1, shape.findLastIndex((length) => length > 1) + 1);
 }
 
+/** The halves of a LoRA adapter's pairs: they are as the adapter wants them, whatever the weight that they change. */
+const adapterHalf = /\.weight\.lora_[ab]$/;
+
 /**
  * Why a tensor keeps its type whatever the recipe, or undefined where it may be quantized.
  *
  * @param shape GGUF order, the length of a row first.
  */
 export function keptReason(name: string, shape: readonly number[]): string | undefined {
+  if (adapterHalf.test(name)) return undefined;
   if (dimensions(shape) < 2) return "1-D stays as it is";
   if (!name.endsWith("weight")) return "not a weight";
   return keptGroups.find(

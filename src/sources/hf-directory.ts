@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ioError, NibbleError } from "../errors.js";
+import { argumentError, ioError, NibbleError } from "../errors.js";
 import { readHfConfig } from "./hf-config.js";
 import { generalMetadata } from "./hf-general.js";
 import { embeddingRows, ggufTensors } from "./hf-tensors.js";
@@ -10,22 +10,28 @@ import { readJson, readOptionalJson } from "./json-file.js";
 import { parseModelCard } from "./model-card.js";
 import { modelName } from "./model-name.js";
 import type { ModelInfo } from "./model-info.js";
+import { isPeftDirectory, readPeftDirectory } from "./peft-directory.js";
 
 export interface HfOptions {
   /** llama.cpp's name of the pre-tokenizer, where it is not recognised. */
   readonly pre?: string | undefined;
+  /** The base model's directory, of a LoRA adapter. */
+  readonly base?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Describes a Hugging Face directory (config.json, tokenizer, safetensors) as the GGUF that it becomes: names, metadata,
- * and what happens to rows and values. A tied embedding is one tensor, `token_embd.weight`.
+ * and what happens to rows and values. A tied embedding is one tensor, `token_embd.weight`. A PEFT directory is a LoRA
+ * adapter.
  *
  * @throws NibbleError ERR_UNSUPPORTED for what cannot be converted, ERR_FORMAT for damaged files, ERR_IO.
  */
 export async function readHfDirectory(path: string, options: HfOptions = {}): Promise<ModelInfo> {
-  const { signal, pre } = options;
+  const { signal, pre, base } = options;
   const fileNames = await list(path);
+  if (isPeftDirectory(fileNames)) return readPeftDirectory(path, fileNames, options);
+  if (base !== undefined) throw argumentError("--base", "a LoRA adapter as the model", path);
   if (!fileNames.includes("config.json")) throw noModel(path, fileNames);
   const configFile = await readJson(join(path, "config.json"), signal);
   const config = readHfConfig(configFile);

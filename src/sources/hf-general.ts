@@ -2,7 +2,7 @@ import type { JsonFile } from "./json-file.js";
 import type { ModelCard } from "./model-card.js";
 import { parseModelId, titleOf, type ModelId } from "./model-id.js";
 import type { MetadataEntry, ScalarType, TensorInfo } from "./model-info.js";
-import { sizeOf } from "./size-label.js";
+import { adapterSizeOf, sizeOf } from "./size-label.js";
 
 /** What the general metadata are made of. */
 export interface GeneralSource {
@@ -13,6 +13,8 @@ export interface GeneralSource {
   readonly generation: JsonFile | undefined;
   readonly card: ModelCard;
   readonly tensors: readonly TensorInfo[];
+  /** What kind of adapter it is, where it is no model. */
+  readonly adapter?: string;
 }
 
 /** Advice for sampling: GGUF's key, its type, the key in generation_config.json. */
@@ -63,8 +65,9 @@ const cardKeys: readonly (readonly [string, readonly string[]])[] = [
  * `_name_or_path` and the directory's name; where none of them says a size, the tensors do.
  */
 export function generalMetadata(source: GeneralSource): readonly MetadataEntry[] {
-  const { architecture, card, generation } = source;
-  const { parameters, label } = sizeOf(source.tensors);
+  const { architecture, card, generation, adapter } = source;
+  const { parameters, label } =
+    adapter === undefined ? sizeOf(source.tensors) : adapterSizeOf(source.tensors);
   const ids = namesOf(source).map((id) => parseModelId(id, parameters));
   const names = nameKeys.flatMap(([key, fields, ofId]) => {
     const value =
@@ -75,7 +78,8 @@ export function generalMetadata(source: GeneralSource): readonly MetadataEntry[]
   });
   return [
     text("architecture", architecture),
-    text("type", "model"),
+    text("type", adapter === undefined ? "model" : "adapter"),
+    ...(adapter === undefined ? [] : [adapterType(adapter)]),
     ...sampling(generation),
     ...names,
     ...cardKeys.flatMap(([key, fields]) => {
@@ -87,6 +91,10 @@ export function generalMetadata(source: GeneralSource): readonly MetadataEntry[]
     ...list("tags", [...every(card, "tags"), ...every(card, "pipeline_tag")]),
     ...list("languages", [...every(card, "languages"), ...every(card, "language")]),
   ];
+}
+
+function adapterType(value: string): MetadataEntry {
+  return { key: "adapter.type", type: "string", value };
 }
 
 function text(key: string, value: string): MetadataEntry {

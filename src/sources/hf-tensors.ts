@@ -9,7 +9,7 @@ import type { HfWeight } from "./hf-weights.js";
 import type { TensorInfo } from "./model-info.js";
 
 /** A rule and where its weight stands: in which layer, and at which place of a stack. */
-interface Match {
+export interface Match {
   readonly rule: TensorRule;
   readonly layer: number;
   readonly place: number;
@@ -34,15 +34,7 @@ export function ggufTensors(
   weights: readonly HfWeight[],
   config: HfConfig,
 ): readonly TensorInfo[] {
-  const rules = new Map(
-    config.family.tensors
-      .filter(({ when = {} }) =>
-        Object.entries(when).every(
-          ([field, value]) => config.fields.get(field as FieldName) === value,
-        ),
-      )
-      .map((rule) => [rule.from, rule]),
-  );
+  const rules = rulesOf(config);
   const slots = filledSlots(path, weights, rules, config);
   checkComplete(path, slots, [...rules.values()], config);
   const made = config.ropeTensors.map(({ name, values }): TensorInfo => {
@@ -58,6 +50,13 @@ export function ggufTensors(
       );
     }),
   ];
+}
+
+/** The rules of the family that hold for this configuration, by Hugging Face's names. */
+export function rulesOf({ family, fields }: HfConfig): ReadonlyMap<string, TensorRule> {
+  const holds = ({ when = {} }: TensorRule): boolean =>
+    Object.entries(when).every(([field, value]) => fields.get(field as FieldName) === value);
+  return new Map(family.tensors.filter(holds).map((rule) => [rule.from, rule]));
 }
 
 /** Every weight in the slot of its rule. */
@@ -104,7 +103,7 @@ function tiedHead(
 }
 
 /** The rule for a tensor's name, with or without one of the prefixes. */
-function findRule(
+export function findRule(
   name: string,
   rules: ReadonlyMap<string, TensorRule>,
   prefixes: readonly string[],

@@ -95,7 +95,8 @@ const otherTypes: Readonly<Record<string, FormatName>> = {
   ...{ U64: "I64", I64: "I64", F64: "F64", F8_E8M0: "I8" },
 };
 
-function plainWeight(tensor: SafeTensor, path: string): HfWeight {
+/** A tensor of a safetensors file as it is; what cannot be converted says so when it is needed. */
+export function plainWeight(tensor: SafeTensor, path: string): HfWeight {
   const { name, shape, file, offset, bytes } = tensor;
   const weight = { name, shape, bytes, pieces: [{ file, offset, bytes }] };
   const other = otherTypes[tensor.dtype];

@@ -25,7 +25,8 @@ const finetunePattern = /^(chat|instruct|vision|lora)$/i;
  * Takes a model's name apart at its hyphens.
  *
  * @param parameters How many values the model's weights have: a size that is far from it is no size of the model (but
- * a length of contexts, as in `128k`). 0 where it is not known.
+ * a length of contexts, as in `128k`). 0 where it is not known; below 0 it is how many an adapter changes, some of the
+ * model's.
  */
 export function parseModelId(id: string, parameters = 0): ModelId {
   // A sentence is a name and no more.
@@ -60,6 +61,9 @@ function annotated(text: string, index: number, parameters: number): Part {
   if (versionPattern.test(text)) return { text, kinds: new Set(["version"]) };
   if (typePattern.test(text)) return { text: text.toUpperCase(), kinds: new Set(["type"]) };
   if (index > 0 && sizePattern.test(text)) return sizePart(text, parameters);
+  // That an adapter is one is no name of it.
+  if (parameters < 0 && index > 0 && /^lora$/i.test(text))
+    return { text, kinds: new Set(["type"]) };
   const isFinetune = index > 0 && finetunePattern.test(text);
   return { text, kinds: new Set(isFinetune ? ["finetune"] : []) };
 }
@@ -73,9 +77,13 @@ function sizePart(text: string, parameters: number): Part {
     (_, digit: string, unit: string) => digit + unit.toUpperCase(),
   );
   const [, number, unit] = /^(\d+(?:\.\d+)?)([KMBT])$/.exec(size) ?? [];
-  if (parameters > 0 && number !== undefined && unit !== undefined) {
+  if (parameters !== 0 && number !== undefined && unit !== undefined) {
     const said = Number(number) * 1000 ** " KMBT".indexOf(unit);
-    if (Math.abs(said - parameters) > Math.floor((7 * parameters) / 8)) {
+    const isFar =
+      parameters < 0
+        ? said < Math.floor(-parameters / 8)
+        : Math.abs(said - parameters) > Math.floor((7 * parameters) / 8);
+    if (isFar) {
       return { text: number + unit.toLowerCase(), kinds: new Set(["finetune"]) };
     }
   }

@@ -141,7 +141,12 @@ function weightMap(index: JsonFile): Map<string, string> {
   return shards;
 }
 
-async function readShards(
+/**
+ * Reads the headers of safetensors files of a directory, by their names.
+ *
+ * @throws NibbleError ERR_FORMAT, also where two of them hold the same tensor; ERR_IO (a missing file).
+ */
+export async function readShards(
   directory: string,
   shards: readonly string[],
   signal: AbortSignal | undefined,

@@ -24,6 +24,20 @@ export function sizeOf(tensors: readonly TensorInfo[]): { parameters: number; la
   return { parameters, label };
 }
 
+/** Of an adapter: how many values it changes, below zero as not all of the model are among them, and no label. */
+export function adapterSizeOf(tensors: readonly TensorInfo[]): {
+  parameters: number;
+  label?: string;
+} {
+  let [changed, perRow] = [0, 0];
+  for (const { name, shape } of tensors) {
+    const values = shape.reduce((product, length) => product * length, 1);
+    if (name.endsWith(".lora_a")) perRow = shape[0] ?? 1;
+    else changed += name.endsWith(".lora_b") ? (values / (shape[0] ?? 1)) * perRow : values;
+  }
+  return { parameters: -changed };
+}
+
 /** At least two digits, as upstream rounds: to the even one where it is in the middle. */
 function rounded(count: number): string {
   const [, scale, letter] = steps.find(([above]) => count > above) ?? steps[3];
