@@ -55,8 +55,7 @@ struct DecodeBuffers {
 };
 
 // Values of a window of the matrix as F32, row i of it to `to + i * stride`; the panel is that of
-// read_numbers. `name` is the
-// tensor's, for the error (kFormat) where a group does not exist.
+// read_numbers. `name` is the tensor's, for the error (kFormat) where a group does not exist.
 void decode_window(const std::vector<File>& files, const std::string& name,
                    const ScaledCodes& codes, const Window& window, const Panel& panel, float* to,
                    int64_t stride, DecodeBuffers& buffers);
