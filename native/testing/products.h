@@ -72,10 +72,10 @@ struct WeightRows {
   }
 
   // Products take scale * code and min apart: a value near 0 is a difference of two that are as
-  // large as the group's largest. (IQ1_S has a min too, but none of its values is near 0.)
+  // large as the group's largest. Only these two need that room.
   static bool by_group(const Format& format) {
-    constexpr uint32_t kWithMin[] = {kIdQ4_1, kIdQ5_1, kIdQ2_K, kIdQ4_K, kIdQ5_K};
-    return contains(kWithMin, format.id);
+    constexpr uint32_t kNeedRoom[] = {kIdQ4_1, kIdQ5_K};
+    return contains(kNeedRoom, format.id);
   }
 };
 

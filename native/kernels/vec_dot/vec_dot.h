@@ -5,9 +5,9 @@
 #include "kernels/quantize_act/quantize_act.h"
 
 // Weight rows times one activation row (decode), straight from the packed blocks. RUNTIME contract:
-// the sum in any order, within 1e-5 of the sum of the products' magnitudes. Types with mins (Q4_1,
-// Q5_1, Q2_K, Q4_K, Q5_K) have scale * code and min summed apart, so the magnitude of a weight is
-// the largest of its 32 there.
+// the sum in any order, within 1e-5 of the sum of the products' magnitudes. Q4_1 and Q5_K have
+// scale * code and min summed apart, so the magnitude of a weight is the largest of its 32 there;
+// the other types with mins keep to the bound as it is.
 namespace nibble {
 
 // out[r] = weights[r] . x for `rows` rows, `row_bytes` apart; `x` is row `at` of the activations.
