@@ -1,15 +1,19 @@
 # Which instruction sets this processor architecture has, and the compiler's flags for each. Flags are set per file, so
 # that nothing else of the addon needs more than the architecture's baseline.
-# NIBBLE_ISAS: for files (a generic kernel is the scalar reference); NIBBLE_DOT_ISAS: for products at run time.
+# NIBBLE_ISAS: for files (a generic kernel is the scalar reference); NIBBLE_DOT_ISAS: for products at run time;
+# NIBBLE_LOOP_ISAS: for plain loops, which compilers make vectors of.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(NIBBLE_ISAS x86_avx512 x86_avx2)
   set(NIBBLE_DOT_ISAS x86_avx512vnni x86_avx2 generic)
+  set(NIBBLE_LOOP_ISAS x86_avx512 x86_avx2 generic)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   set(NIBBLE_ISAS arm_neon)
   set(NIBBLE_DOT_ISAS arm_neondot arm_neon generic)
+  set(NIBBLE_LOOP_ISAS generic)
 else()
   set(NIBBLE_ISAS)
   set(NIBBLE_DOT_ISAS generic)
+  set(NIBBLE_LOOP_ISAS generic)
 endif()
 
 if(MSVC)
@@ -29,6 +33,12 @@ endif()
 set(NIBBLE_FLAGS_x86_avx512vnni ${NIBBLE_FLAGS_x86_avx512})
 if(NOT MSVC)
   list(APPEND NIBBLE_FLAGS_x86_avx512vnni -mavx512vnni)
+endif()
+
+# Plain loops become vectors with these: a comparison that might raise a floating-point exception would keep its branch
+# (values stay what they are).
+if(NOT MSVC)
+  set(NIBBLE_LOOP_FLAGS -O3 -fno-trapping-math -fno-math-errno)
 endif()
 
 # Appends the files of the families for these instruction sets to the list `sources`, with their flags.

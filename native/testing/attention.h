@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "formats/formats.h"
-#include "kernels/quantize_act/quantize_act.h"
+#include "kernels/row_math/row_math.h"
 #include "testing/expected.h"
 
 // Causal attention in double precision, over keys and values as a cache of type `format` keeps
@@ -45,8 +45,9 @@ inline std::vector<float> as_multiplied(const AttentionInput& in) {
   std::vector<float> scale(q.size() / kActBlock);
   std::vector<int32_t> code_sum(q.size() / kActGroup);
   std::vector<float> sum(code_sum.size());
-  quantize_act(q.data(), static_cast<int64_t>(q.size()), codes.data(), scale.data(),
-               code_sum.data(), sum.data());
+  find_row_math(Isa::kGeneric)
+      .quantize_act(q.data(), static_cast<int64_t>(q.size()), codes.data(), scale.data(),
+                    code_sum.data(), sum.data());
   for (size_t i = 0; i < q.size(); ++i) q[i] = scale[i / kActBlock] * codes[i];
   return q;
 }

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/quantize_act/quantize_act.h"
+#include "kernels/row_math/row_math.h"
 #include "kernels/vec_dot/vec_dot.h"
 #include "testing/quantize_evenly.h"
 #include "testing/samples.h"
@@ -30,8 +30,10 @@ struct ActivationRows {
     code_sum.resize(f32.size() / kActGroup);
     sum.resize(f32.size() / kActGroup);
     for (int64_t r = 0; r < rows; ++r) {
-      quantize_act(f32.data() + r * n, n, codes.data() + r * n, scale.data() + r * (n / kActBlock),
-                   code_sum.data() + r * (n / kActGroup), sum.data() + r * (n / kActGroup));
+      find_row_math(Isa::kGeneric)
+          .quantize_act(f32.data() + r * n, n, codes.data() + r * n,
+                        scale.data() + r * (n / kActBlock), code_sum.data() + r * (n / kActGroup),
+                        sum.data() + r * (n / kActGroup));
     }
   }
   Activations view() const {

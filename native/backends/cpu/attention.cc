@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backends/cpu/vector_math.h"
 #include "base/half.h"
 
 namespace nibble {
@@ -25,15 +24,14 @@ const float* transpose_values(const CpuKvCache& cache, int64_t kv_head, int64_t 
 
 // Scores of query `token` (counted from the first score's) become weights; tokens that it does not
 // see get 0.
-void weigh(float* scores, int64_t count, int64_t token, const AttentionShape& shape) {
+void weigh(const RowMath& math, float* scores, int64_t count, int64_t token,
+           const AttentionShape& shape) {
   const int64_t end = token + 1;
   const int64_t begin = shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0;
-  if (shape.cap > 0) {
-    for (int64_t i = begin; i < end; ++i) scores[i] = shape.cap * tanh_of(scores[i] / shape.cap);
-  }
+  if (shape.cap > 0) math.soft_cap(scores + begin, shape.cap, end - begin);
   std::fill(scores, scores + begin, 0.0f);
   std::fill(scores + end, scores + count, 0.0f);
-  softmax(scores + begin, end - begin);
+  math.softmax(scores + begin, end - begin);
 }
 
 }  // namespace
@@ -69,8 +67,9 @@ void AttentionScratch::reserve(const CpuKvCache& cache, int64_t tokens, int64_t 
   if (!cache.has_columns()) columns.reserve<float>((count + 1) * n);
 }
 
-void attend(const CpuKvCache& cache, const KernelsOfFormats& kernels, int64_t from, const float* q,
-            int64_t kv_head, int64_t first, int64_t last, float* out, AttentionScratch& scratch) {
+void attend(const CpuKvCache& cache, const KernelsOfFormats& kernels, const RowMath& math,
+            int64_t from, const float* q, int64_t kv_head, int64_t first, int64_t last, float* out,
+            AttentionScratch& scratch) {
   const AttentionShape& shape = cache.shape;
   const int64_t n = shape.head_dim;
   const int64_t group = shape.heads / shape.kv_heads;
@@ -92,14 +91,14 @@ void attend(const CpuKvCache& cache, const KernelsOfFormats& kernels, int64_t fr
   Activations x = {rows, n, queries, nullptr, nullptr, nullptr, nullptr};
   if (takes_codes(*cache.format)) {
     x = scratch.codes.reserve(queries, rows, n);
-    for (int64_t r = 0; r < rows; ++r) ActivationBuffer::quantize(x, r);
+    for (int64_t r = 0; r < rows; ++r) ActivationBuffer::quantize(math, x, r);
   }
   float* scores = scratch.scores.reserve<float>(rows * count);
   void* panel = scratch.panel.reserve<uint8_t>(panel_bytes(std::max(n, count)));
   kernels[*cache.format].multiply(cache.keys(kv_head) + begin * cache.row_bytes(),
                                   cache.row_bytes(), count, x, scores, count, panel);
   for (int64_t r = 0; r < rows; ++r)
-    weigh(scores + r * count, count, from + first - begin + r / group, shape);
+    weigh(math, scores + r * count, count, from + first - begin + r / group, shape);
 
   float* sums = scratch.sums.reserve<float>(rows * n);
   const Activations weights = {rows, count, scores, nullptr, nullptr, nullptr, nullptr};

@@ -49,7 +49,8 @@ struct AttentionScratch {
 };
 
 // Query tokens [first, last) of one kv head; arguments as Backend::attention.
-void attend(const CpuKvCache& cache, const KernelsOfFormats& kernels, int64_t from, const float* q,
-            int64_t kv_head, int64_t first, int64_t last, float* out, AttentionScratch& scratch);
+void attend(const CpuKvCache& cache, const KernelsOfFormats& kernels, const RowMath& math,
+            int64_t from, const float* q, int64_t kv_head, int64_t first, int64_t last, float* out,
+            AttentionScratch& scratch);
 
 }  // namespace nibble

@@ -1,13 +1,12 @@
 #include "backends/cpu/cpu_backend.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "backends/cpu/attention.h"
 #include "backends/cpu/products.h"
-#include "backends/cpu/vector_math.h"
 #include "base/thread_pool.h"
+#include "kernels/row_math/row_math.h"
 
 namespace nibble {
 namespace {
@@ -25,22 +24,11 @@ constexpr int64_t kQueryRows = 128;
 
 int64_t pieces_of(int64_t count, int64_t piece) { return (count + piece - 1) / piece; }
 
-float inverse_size(const float* x, const Norm& norm) {
-  return 1.0f / std::sqrt(sum_of_squares(x, norm.n) / static_cast<float>(norm.n) + norm.eps);
-}
-
-void center(const Norm& norm, const float* weight, const float* x, float* out) {
-  const float mean = sum_of(x, norm.n) / static_cast<float>(norm.n);
-  for (int64_t i = 0; i < norm.n; ++i) out[i] = x[i] - mean;
-  const float scale = inverse_size(out, norm);
-  for (int64_t i = 0; i < norm.n; ++i)
-    out[i] = out[i] * scale * weight[i] + (norm.bias == nullptr ? 0.0f : norm.bias[i]);
-}
-
 class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(int threads)
       : kernels_(isa_in_use()),
+        math_(find_row_math(isa_in_use())),
         pool_(threads),
         panels_(static_cast<size_t>(pool_.threads())),
         scratch_(static_cast<size_t>(pool_.threads())) {}
@@ -61,13 +49,10 @@ class CpuBackend final : public Backend {
     each_row(rows, n, [&](int64_t r) {
       const float* weight = norm.weight + r % norm.weight_rows * n;
       if (norm.centered) {
-        center(norm, weight, x + r * n, out + r * n);
-        return;
+        math_.layer_norm(x + r * n, weight, norm.bias, n, norm.eps, out + r * n);
+      } else {
+        math_.rms_norm(x + r * n, weight, n, norm.eps, out + r * n);
       }
-      const float* from = x + r * n;
-      float* to = out + r * n;
-      const float scale = inverse_size(from, norm);
-      for (int64_t i = 0; i < n; ++i) to[i] = from[i] * scale * weight[i];
     });
   }
 
@@ -79,7 +64,7 @@ class CpuBackend final : public Backend {
     Activations act = {rows, n, x, nullptr, nullptr, nullptr, nullptr};
     if (quantized) {
       act = activations_.reserve(x, rows, n);
-      each_row(rows, n, [&](int64_t r) { ActivationBuffer::quantize(act, r); });
+      each_row(rows, n, [&](int64_t r) { ActivationBuffer::quantize(math_, act, r); });
     }
     if (rows >= kPanelFrom) {
       for (AlignedBuffer& panel : panels_) panel.reserve<uint8_t>(panel_bytes(n));
@@ -115,13 +100,7 @@ class CpuBackend final : public Backend {
       const float* table = rope.table + r * rope.dims;
       for (int64_t h = 0; h < heads; ++h) {
         float* head = x + (r * heads + h) * head_dim;
-        for (int64_t i = 0; i < half; ++i) {
-          float& a = head[i * step];
-          float& b = head[i * step + other];
-          const float turned = a * table[2 * i] - b * table[2 * i + 1];
-          b = a * table[2 * i + 1] + b * table[2 * i];
-          a = turned;
-        }
+        math_.rotate(head, head + other, step, table, half);
       }
     });
   }
@@ -160,23 +139,22 @@ class CpuBackend final : public Backend {
       const int64_t first = block * tokens;
       const int64_t head = index % pieces * heads_each;
       for (int64_t h = head; h < std::min(head + heads_each, kv_heads); ++h) {
-        attend(ours, kernels_, from, q, h, first, std::min(first + tokens, rows), out,
+        attend(ours, kernels_, math_, from, q, h, first, std::min(first + tokens, rows), out,
                scratch_[static_cast<size_t>(thread)]);
       }
     });
   }
 
   void activate(Activation activation, float* x, const float* up, int64_t count) override {
-    if (activation == Activation::kSilu) {
-      each_activated(x, up, count, [](float value) { return silu_of(value); });
-    } else {
-      each_activated(x, up, count, [](float value) { return gelu_of(value); });
-    }
+    const auto function = activation == Activation::kSilu ? math_.silu : math_.gelu;
+    each_piece(count, [&](int64_t begin, int64_t end) {
+      function(x + begin, up == nullptr ? nullptr : up + begin, end - begin);
+    });
   }
 
   void add(float* x, const float* y, int64_t count) override {
     each_piece(count, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) x[i] += y[i];
+      math_.add(x + begin, y + begin, 1.0f, end - begin);
     });
   }
 
@@ -184,22 +162,19 @@ class CpuBackend final : public Backend {
     each_row(rows, n * sums.used, [&](int64_t r) {
       float* to = x + r * n;
       for (int64_t j = r * sums.used; j < (r + 1) * sums.used; ++j) {
-        const float* from = sums.y + sums.places[j] * n;
-        for (int64_t i = 0; i < n; ++i) to[i] += sums.weights[j] * from[i];
+        math_.add(to, sums.y + sums.places[j] * n, sums.weights[j], n);
       }
     });
   }
 
   void scale(float* x, float factor, int64_t count) override {
-    each_piece(count, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) x[i] *= factor;
-    });
+    each_piece(count,
+               [&](int64_t begin, int64_t end) { math_.scale(x + begin, factor, end - begin); });
   }
 
   void soft_cap(float* x, float cap, int64_t count) override {
-    each_piece(count, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) x[i] = cap * tanh_of(x[i] / cap);
-    });
+    each_piece(count,
+               [&](int64_t begin, int64_t end) { math_.soft_cap(x + begin, cap, end - begin); });
   }
 
  private:
@@ -221,18 +196,6 @@ class CpuBackend final : public Backend {
     });
   }
 
-  // Function: a type of its own for each, so that compilers make vectors of the loop.
-  template <typename Function>
-  void each_activated(float* x, const float* up, int64_t count, const Function& function) {
-    each_piece(count, [&](int64_t begin, int64_t end) {
-      if (up == nullptr) {
-        for (int64_t i = begin; i < end; ++i) x[i] = function(x[i]);
-      } else {
-        for (int64_t i = begin; i < end; ++i) x[i] = function(x[i]) * up[i];
-      }
-    });
-  }
-
   void multiply(const Product& product, int64_t first, int64_t count, const Activations& all,
                 AlignedBuffer& panel) const {
     const Weight& weight = *product.weight;
@@ -248,6 +211,7 @@ class CpuBackend final : public Backend {
   }
 
   const KernelsOfFormats kernels_;
+  const RowMath& math_;
   ThreadPool pool_;
   ActivationBuffer activations_;
   std::vector<int64_t> begins_;

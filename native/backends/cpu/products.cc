@@ -13,11 +13,11 @@ Activations ActivationBuffer::reserve(const float* x, int64_t rows, int64_t n) {
   return {rows, n, x, reinterpret_cast<int8_t*>(memory), scale, code_sum, sum};
 }
 
-void ActivationBuffer::quantize(const Activations& x, int64_t r) {
+void ActivationBuffer::quantize(const RowMath& math, const Activations& x, int64_t r) {
   const int64_t groups = r * (x.n / kActGroup);
-  quantize_act(x.f32 + r * x.n, x.n, const_cast<int8_t*>(x.codes) + r * x.n,
-               const_cast<float*>(x.scale) + r * (x.n / kActBlock),
-               const_cast<int32_t*>(x.code_sum) + groups, const_cast<float*>(x.sum) + groups);
+  math.quantize_act(x.f32 + r * x.n, x.n, const_cast<int8_t*>(x.codes) + r * x.n,
+                    const_cast<float*>(x.scale) + r * (x.n / kActBlock),
+                    const_cast<int32_t*>(x.code_sum) + groups, const_cast<float*>(x.sum) + groups);
 }
 
 Activations part(const Activations& x, int64_t first, int64_t rows) {

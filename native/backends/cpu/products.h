@@ -4,7 +4,7 @@
 
 #include "base/aligned_buffer.h"
 #include "kernels/mul_mat/mul_mat.h"
-#include "kernels/quantize_act/quantize_act.h"
+#include "kernels/row_math/row_math.h"
 #include "kernels/vec_dot/vec_dot.h"
 
 // What all users of the product kernels do: activations with their codes, and the choice between
@@ -17,7 +17,7 @@ class ActivationBuffer {
   // Room for `rows` rows of n values; not yet the codes.
   Activations reserve(const float* x, int64_t rows, int64_t n);
   // The codes of row r of what reserve() gave.
-  static void quantize(const Activations& x, int64_t r);
+  static void quantize(const RowMath& math, const Activations& x, int64_t r);
 
  private:
   AlignedBuffer memory_;

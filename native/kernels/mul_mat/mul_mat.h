@@ -2,7 +2,7 @@
 
 #include "formats/formats.h"
 #include "kernels/arch.h"
-#include "kernels/quantize_act/quantize_act.h"
+#include "kernels/row_math/activations.h"
 
 // Weight rows times many activation rows (prompts). A panel of weight rows is unpacked once into
 // bytes and scales, in cache, and multiplied with all activation rows: every type runs at about the

@@ -2,7 +2,7 @@
 
 #include "formats/formats.h"
 #include "kernels/arch.h"
-#include "kernels/quantize_act/quantize_act.h"
+#include "kernels/row_math/activations.h"
 
 // Weight rows times one activation row (decode), straight from the packed blocks. RUNTIME contract:
 // the sum in any order, within 1e-5 of the sum of the products' magnitudes. Q4_1 and Q5_K have

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-// f32 activations to int8, 32 values at a time. RUNTIME contract: within half a step of the value.
+// What products multiply weights with: f32 rows, and the same as int8, 32 values at a time.
 namespace nibble {
 
 // The values of an activation row are rounded in blocks of this many.
@@ -21,10 +21,5 @@ struct Activations {
   const int32_t* code_sum;  // of 16 codes
   const float* sum;         // scale * code_sum
 };
-
-// One row; n is a multiple of 32. A block with a value that is not finite makes every product with
-// it NaN, as it would be in floats.
-void quantize_act(const float* x, int64_t n, int8_t* codes, float* scale, int32_t* code_sum,
-                  float* sum);
 
 }  // namespace nibble

@@ -1,0 +1,8 @@
+#include "kernels/row_math/isa_tables.h"
+#include "kernels/row_math/loops.h"
+
+namespace nibble {
+
+extern constexpr RowMath kRowMath_generic = row_math_of(Isa::kGeneric);
+
+}  // namespace nibble
