@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import yargs, { type Argv, type CommandModule } from "yargs";
 import { exitStatus, isNibbleError, NibbleError } from "../errors.js";
 import { nearestName } from "../plan/nearest-name.js";
@@ -21,6 +20,7 @@ import { terminalWidth } from "./print.js";
 import { reportError } from "./shared.js";
 import { tokenizeCommand } from "./tokenize.js";
 import { verifyCommand } from "./verify.js";
+import { packageVersion } from "./version.js";
 
 /** Every command, in the order of `nibble --help`. */
 const commands = [
@@ -117,9 +117,4 @@ function usageError(message: string, args: readonly string[]): NibbleError {
   const help = known ? `nibble ${command} --help` : "nibble --help";
   const expected = `what '${help}' lists`;
   return new NibbleError("ERR_ARGUMENT", `${text} (see '${help}')`, { option: "", expected });
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { readonly version: string }).version;
 }
