@@ -34,6 +34,8 @@ void run() {
                       act.sum.data());
   });
   print("softmax", [&](const RowMath& math) { math.softmax(x.data(), kLength); });
+  volatile double sum = 0;
+  print("log_sum_exp", [&](const RowMath& math) { sum = math.log_sum_exp(from.data(), kLength); });
   print("rms_norm", [&](const RowMath& math) {
     math.rms_norm(from.data(), from.data(), kLength, 1e-5f, x.data());
   });

@@ -112,6 +112,19 @@ void softmax(float* x, int64_t n) {
   for (int64_t i = 0; i < n; ++i) x[i] *= inverse;
 }
 
+double log_sum_exp(const float* x, int64_t n) {
+  // Of so many values the sum is one of floats.
+  constexpr int64_t kStretch = 1024;
+  const float largest = largest_of(x, n);
+  double sum = 0;
+  for (int64_t i = 0; i < n; i += kStretch) {
+    const int64_t count = n - i < kStretch ? n - i : kStretch;
+    sum += static_cast<double>(
+        sum_each(x + i, count, [largest](float value) { return exp_of(value - largest); }));
+  }
+  return static_cast<double>(largest) + std::log(sum);
+}
+
 float inverse_size(const float* x, int64_t n, float eps) {
   const float squares = sum_each(x, n, [](float value) { return value * value; });
   return 1.0f / std::sqrt(squares / static_cast<float>(n) + eps);
@@ -178,8 +191,8 @@ void rotate(float* a, float* b, int64_t step, const float* table, int64_t pairs)
 }
 
 constexpr RowMath row_math_of(Isa isa) {
-  return {isa,  quantize_act, softmax, rms_norm, layer_norm, silu,
-          gelu, soft_cap,     add,     scale,    rotate};
+  return {isa,  quantize_act, softmax,  log_sum_exp, rms_norm, layer_norm,
+          silu, gelu,         soft_cap, add,         scale,    rotate};
 }
 
 }  // namespace

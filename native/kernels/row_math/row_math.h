@@ -20,6 +20,8 @@ struct RowMath {
 
   // x = e^x / (sum of e^x), for n of at least 1.
   void (*softmax)(float* x, int64_t n);
+  // ln(sum of e^x), for n of at least 1.
+  double (*log_sum_exp)(const float* x, int64_t n);
 
   // out = x * weight / sqrt(mean of x^2 + eps). `out` may be x.
   void (*rms_norm)(const float* x, const float* weight, int64_t n, float eps, float* out);

@@ -89,6 +89,8 @@ void test_softmax(const RowMath& math) {
       std::vector<float> out = guarded(row);
       math.softmax(out.data(), n);
       CHECK(expected.holds(unguarded(out, "softmax")), "softmax", n);
+      const double log_sum = largest + std::log(total);
+      CHECK(std::fabs(math.log_sum_exp(row.data(), n) - log_sum) <= 1e-6, "log_sum_exp", n);
     }
   }
 }
