@@ -26,8 +26,8 @@ class ActivationBuffer {
 // Rows first .. first + rows of x.
 Activations part(const Activations& x, int64_t first, int64_t rows);
 
-// A panel is unpacked at the price of about two rows of products.
-constexpr int64_t kPanelFrom = 4;
+// Up to here a panel costs more to unpack than it saves (nibble_bench_cpu).
+constexpr int64_t kPanelFrom = 12;
 
 struct Kernels {
   VecDot vec_dot;

@@ -2,7 +2,6 @@
 
 #include <cstring>
 
-#include "base/half.h"
 #include "kernels/simd/arm_neon.h"
 
 // Products of bytes on Arm, without and with the dot product instruction. Anonymous: see
@@ -61,6 +60,24 @@ struct DotNeon : Neon {
     const uint8x16_t both = vld1q_u8(p);
     return {{vandq_u8(both, vdupq_n_u8(0x0f)), vshrq_n_u8(both, 4)}};
   }
+  struct TwoBytes {
+    Bytes first;
+    Bytes second;
+  };
+  static Bytes load_two(const uint8_t* low, const uint8_t* high) {
+    return {{vld1q_u8(low), vld1q_u8(high)}};
+  }
+  static TwoBytes nibbles_of_two(const uint8_t* low, const uint8_t* high) {
+    const Bytes both = load_two(low, high);
+    return {mask(both, 0x0f), right<4>(both)};
+  }
+  static Bytes upper_nibbles(const uint8_t* p) {
+    const uint8x16_t bytes = vld1q_u8(p);
+    return {{vshlq_n_u8(bytes, 4), vandq_u8(bytes, vdupq_n_u8(0xf0))}};
+  }
+  static Bytes add_where(Bytes b, uint32_t bits, uint8_t x) {
+    return either(b, mask(spread(bits), x));
+  }
   static Bytes each_eight(uint32_t word) {
     const uint8x16_t bytes = vreinterpretq_u8_u32(vdupq_n_u32(word));
     const uint8x16_t which = vcombine_u8(vdup_n_u8(0), vdup_n_u8(1));
@@ -71,10 +88,14 @@ struct DotNeon : Neon {
     const Bytes bytes = each_eight(bits);
     return {{vtstq_u8(bytes.val[0], bit), vtstq_u8(bytes.val[1], bit)}};
   }
-  static Bytes lookup16(const int8_t (&table)[16], Bytes b) {
+  static Bytes table16(const int8_t (&table)[16]) {
     const uint8x16_t entries = vreinterpretq_u8_s8(vld1q_s8(table));
-    return {{vqtbl1q_u8(entries, b.val[0]), vqtbl1q_u8(entries, b.val[1])}};
+    return {{entries, entries}};
   }
+  static Bytes entries(Bytes table, Bytes b) {
+    return {{vqtbl1q_u8(table.val[0], b.val[0]), vqtbl1q_u8(table.val[0], b.val[1])}};
+  }
+  static Bytes lookup16(const int8_t (&table)[16], Bytes b) { return entries(table16(table), b); }
   static Bytes nibbles_of_eights(const uint8_t* p) {
     const uint8x16_t both = vld1q_u8(p);
     const uint8x16_t low = vandq_u8(both, vdupq_n_u8(0x0f));
@@ -148,11 +169,25 @@ struct DotNeon : Neon {
     };
     return from_words(four(0), four(4));
   }
-  static float half(uint16_t x) { return f16_to_f32(x); }
+  static float half(uint16_t x) {
+    return vgetq_lane_f32(vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(x))), 0);
+  }
   static void scale_eight(uint64_t scales, float d, float* out) {
     const int16x8_t wide = vmovl_s8(vcreate_s8(scales));
     vst1q_f32(out, vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide))), d));
     vst1q_f32(out + 4, vmulq_n_f32(vcvtq_f32_s32(vmovl_high_s16(wide)), d));
+  }
+  static float32x4x2_t scaled_words(int16x8_t wide, float d) {
+    return {{vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide))), d),
+             vmulq_n_f32(vcvtq_f32_s32(vmovl_high_s16(wide)), d)}};
+  }
+  static float32x4x2_t scaled8(uint64_t scales, float d) {
+    return scaled_words(vmovl_s8(vcreate_s8(scales)), d);
+  }
+  static void scale_sixteen(uint64_t low, uint64_t high, float d, float32x4x2_t* out) {
+    const int16x8_t words = vreinterpretq_s16_s8(vcombine_s8(vcreate_s8(low), vcreate_s8(high)));
+    out[0] = scaled_words(vshrq_n_s16(vshlq_n_s16(words, 8), 8), d);
+    out[1] = scaled_words(vshrq_n_s16(words, 8), d);
   }
   static void scale_tops(Bytes words, float d, float* out) {
     for (int i = 0; i < 2; ++i) {
@@ -166,14 +201,45 @@ struct DotNeon : Neon {
   }
 
   using F8 = float32x4x2_t;
+  static constexpr bool kTakesEights = true;
   static F8 zero8() { return {{vdupq_n_f32(0.0f), vdupq_n_f32(0.0f)}}; }
   static F8 load8(const float* p) { return {{vld1q_f32(p), vld1q_f32(p + 4)}}; }
+  template <int kStride>
+  static F8 eight_halves(const uint16_t* p) {
+    constexpr int kStep = kStride / 2;
+    uint16x8_t all = vld1q_dup_u16(p);
+    all = vld1q_lane_u16(p + kStep, all, 1);
+    all = vld1q_lane_u16(p + 2 * kStep, all, 2);
+    all = vld1q_lane_u16(p + 3 * kStep, all, 3);
+    all = vld1q_lane_u16(p + 4 * kStep, all, 4);
+    all = vld1q_lane_u16(p + 5 * kStep, all, 5);
+    all = vld1q_lane_u16(p + 6 * kStep, all, 6);
+    all = vld1q_lane_u16(p + 7 * kStep, all, 7);
+    const float16x8_t halves = vreinterpretq_f16_u16(all);
+    return {{vcvt_f32_f16(vget_low_f16(halves)), vcvt_high_f32_f16(halves)}};
+  }
+  static F8 eight_powers(uint64_t exponents) {
+    const uint16x8_t wide = vmovl_u8(vcreate_u8(exponents));
+    const auto powers = [](uint32x4_t e) {
+      const uint32x4_t normal = vshlq_n_u32(vsubq_u32(e, vdupq_n_u32(1)), 23);
+      const uint32x4_t small = vshlq_u32(vdupq_n_u32(0x00200000), vreinterpretq_s32_u32(e));
+      return vreinterpretq_f32_u32(vbslq_u32(vcltq_u32(e, vdupq_n_u32(2)), small, normal));
+    };
+    return {{powers(vmovl_u16(vget_low_u16(wide))), powers(vmovl_high_u16(wide))}};
+  }
+  template <int k>
+  static F8 of_fours(F8 v) {
+    return {{vdupq_laneq_f32(v.val[0], k), vdupq_laneq_f32(v.val[1], k)}};
+  }
   static F8 add_pairs8(const float* p) {
     return {{vpaddq_f32(vld1q_f32(p), vld1q_f32(p + 4)),
              vpaddq_f32(vld1q_f32(p + 8), vld1q_f32(p + 12))}};
   }
   static F8 fma8(F8 a, F8 b, F8 c) {
     return {{vfmaq_f32(c.val[0], a.val[0], b.val[0]), vfmaq_f32(c.val[1], a.val[1], b.val[1])}};
+  }
+  static F8 add8(F8 a, F8 b) {
+    return {{vaddq_f32(a.val[0], b.val[0]), vaddq_f32(a.val[1], b.val[1])}};
   }
   static F8 mul8(F8 a, F8 b) {
     return {{vmulq_f32(a.val[0], b.val[0]), vmulq_f32(a.val[1], b.val[1])}};
@@ -188,9 +254,19 @@ struct DotNeon : Neon {
     return {{vsubq_s32(a.val[0], b.val[0]), vsubq_s32(a.val[1], b.val[1])}};
   }
   template <bool kSigned>
+  static I8 dot_bytes(I8 acc, Bytes codes, Bytes a) {
+    return {
+        {add_fours(acc.val[0], vreinterpretq_s8_u8(codes.val[0]), vreinterpretq_s8_u8(a.val[0])),
+         add_fours(acc.val[1], vreinterpretq_s8_u8(codes.val[1]), vreinterpretq_s8_u8(a.val[1]))}};
+  }
+  template <bool kSigned>
   static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
-    return {{add_fours(acc.val[0], vreinterpretq_s8_u8(codes.val[0]), vld1q_s8(a)),
-             add_fours(acc.val[1], vreinterpretq_s8_u8(codes.val[1]), vld1q_s8(a + 16))}};
+    return dot_bytes<kSigned>(acc, codes, load_bytes(reinterpret_cast<const uint8_t*>(a)));
+  }
+  template <bool kSigned>
+  static I8 dot_two(I8 acc, TwoBytes codes, TwoBytes a) {
+    return dot_bytes<kSigned>(dot_bytes<kSigned>(acc, codes.first, a.first), codes.second,
+                              a.second);
   }
 
   // 12 sums of integers and 12 of floats leave 8 of the 32 registers.
@@ -212,9 +288,19 @@ struct DotNeon : Neon {
 #ifdef __ARM_FEATURE_DOTPROD
 struct DotNeonDot : DotNeon {
   template <bool kSigned>
+  static I8 dot_bytes(I8 acc, Bytes codes, Bytes a) {
+    return {
+        {vdotq_s32(acc.val[0], vreinterpretq_s8_u8(codes.val[0]), vreinterpretq_s8_u8(a.val[0])),
+         vdotq_s32(acc.val[1], vreinterpretq_s8_u8(codes.val[1]), vreinterpretq_s8_u8(a.val[1]))}};
+  }
+  template <bool kSigned>
   static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
-    return {{vdotq_s32(acc.val[0], vreinterpretq_s8_u8(codes.val[0]), vld1q_s8(a)),
-             vdotq_s32(acc.val[1], vreinterpretq_s8_u8(codes.val[1]), vld1q_s8(a + 16))}};
+    return dot_bytes<kSigned>(acc, codes, load_bytes(reinterpret_cast<const uint8_t*>(a)));
+  }
+  template <bool kSigned>
+  static I8 dot_two(I8 acc, TwoBytes codes, TwoBytes a) {
+    return dot_bytes<kSigned>(dot_bytes<kSigned>(acc, codes.first, a.first), codes.second,
+                              a.second);
   }
   template <bool kSigned>
   static Int dot4(Int acc, const uint8_t* codes, const int8_t* a) {

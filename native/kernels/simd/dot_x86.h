@@ -46,8 +46,33 @@ struct RowsAvx2 {
   }
   // The low halves of 16 bytes, then their high halves.
   static Bytes nibbles(const uint8_t* p) {
-    const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    return mask(_mm256_set_m128i(_mm_srli_epi16(both, 4), both), 0x0f);
+    const __m256i twice =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return mask(_mm256_srlv_epi64(twice, _mm256_setr_epi64x(0, 0, 4, 4)), 0x0f);
+  }
+  // 16 bytes of two places; their low halves, and their high halves.
+  struct TwoBytes {
+    Bytes first;
+    Bytes second;
+  };
+  static Bytes load_two(const uint8_t* low, const uint8_t* high) {
+    const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(low));
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(first),
+                                   _mm_loadu_si128(reinterpret_cast<const __m128i*>(high)), 1);
+  }
+  static TwoBytes nibbles_of_two(const uint8_t* low, const uint8_t* high) {
+    const Bytes both = load_two(low, high);
+    return {mask(both, 0x0f), mask(right<4>(both), 0x0f)};
+  }
+  // The low halves of 16 bytes, as high ones, then their high halves.
+  static Bytes upper_nibbles(const uint8_t* p) {
+    const __m256i twice =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return mask(_mm256_sllv_epi64(twice, _mm256_setr_epi64x(4, 4, 0, 0)), 0xf0);
+  }
+  // x more where a bit is set, of 32, in bytes that have none of its bits.
+  static Bytes add_where(Bytes b, uint32_t bits, uint8_t x) {
+    return either(b, mask(spread(bits), x));
   }
   // Each of a word's bytes eight times.
   static Bytes each_eight(uint32_t word) {
@@ -60,11 +85,12 @@ struct RowsAvx2 {
     const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201u));
     return _mm256_cmpeq_epi8(_mm256_and_si256(each_eight(bits), bit), bit);
   }
-  // Entry b of a table of 16, for bytes of 0 .. 15.
-  static Bytes lookup16(const int8_t (&table)[16], Bytes b) {
-    const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(entries), b);
+  // Entries b of a table of 16, for bytes of 0 .. 15.
+  static Bytes table16(const int8_t (&table)[16]) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
   }
+  static Bytes entries(Bytes table, Bytes b) { return _mm256_shuffle_epi8(table, b); }
+  static Bytes lookup16(const int8_t (&table)[16], Bytes b) { return entries(table16(table), b); }
   // The low halves of 8 bytes, then their high halves; then the same of the next 8.
   static Bytes nibbles_of_eights(const uint8_t* p) {
     const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
@@ -128,11 +154,24 @@ struct RowsAvx2 {
     return _mm256_set_m128i(join_four(table, at + 4), join_four(table, at));
   }
   static float half(uint16_t x) { return _cvtsh_ss(x); }
-  // out[i] = d * (signed) byte i of eight; stored as a whole, so that pair8 need not wait.
-  static void scale_eight(uint64_t scales, float d, float* out) {
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(&scales));
+  // d * (signed) byte i of eight; stored as a whole, so that pair8 need not wait.
+  static __m256 scaled8(uint64_t scales, float d) {
+    const __m128i bytes = _mm_cvtsi64_si128(static_cast<int64_t>(scales));
     const __m256 values = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-    _mm256_storeu_ps(out, _mm256_mul_ps(values, _mm256_set1_ps(d)));
+    return _mm256_mul_ps(values, _mm256_set1_ps(d));
+  }
+  static void scale_eight(uint64_t scales, float d, float* out) {
+    _mm256_storeu_ps(out, scaled8(scales, d));
+  }
+  // The same of sixteen: the even ones, and the odd ones.
+  static void scale_sixteen(uint64_t low, uint64_t high, float d, __m256* out) {
+    const __m128i bytes = _mm_set_epi64x(static_cast<int64_t>(high), static_cast<int64_t>(low));
+    const auto scaled = [d](__m128i words) {
+      const __m256 values = _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_srai_epi16(words, 8)));
+      return _mm256_mul_ps(values, _mm256_set1_ps(d));
+    };
+    out[0] = scaled(_mm_slli_epi16(bytes, 8));
+    out[1] = scaled(bytes);
   }
   // The same of 2 x + 1 of the highest 4 bits x of eight words.
   static void scale_tops(Bytes words, float d, float* out) {
@@ -146,21 +185,53 @@ struct RowsAvx2 {
   }
 
   using F8 = __m256;
+  static constexpr bool kTakesEights = true;
   static F8 zero8() { return _mm256_setzero_ps(); }
   static F8 load8(const float* p) { return _mm256_loadu_ps(p); }
+  // Eight f16 that are kStride bytes apart, each loaded to where it goes.
+  template <int kStride>
+  static F8 eight_halves(const uint16_t* p) {
+    constexpr int kStep = kStride / 2 - 1;
+    static_assert(kStep >= 8, "no load goes beyond the last block");
+    const auto load = [p](int i) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + kStep * i));
+    };
+    __m128i low = _mm_blend_epi16(load(0), load(1), 1 << 1);
+    __m128i high = _mm_blend_epi16(load(4), load(5), 1 << 5);
+    low = _mm_blend_epi16(low, load(2), 1 << 2);
+    high = _mm_blend_epi16(high, load(6), 1 << 6);
+    low = _mm_blend_epi16(low, load(3), 1 << 3);
+    high = _mm_blend_epi16(high, load(7), 1 << 7);
+    return _mm256_cvtph_ps(_mm_blend_epi16(low, high, 0xf0));
+  }
+  // 2^(byte - 128), subnormal for 0 and 1.
+  static F8 eight_powers(uint64_t exponents) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(&exponents));
+    const __m256i e = _mm256_cvtepu8_epi32(bytes);
+    const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+    const __m256i small = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
+    const __m256i is_small = _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e);
+    return _mm256_castsi256_ps(_mm256_blendv_epi8(normal, small, is_small));
+  }
+  // Number k of the first four in the first four lanes, number k + 4 in the others.
+  template <int k>
+  static F8 of_fours(F8 v) {
+    return _mm256_permute_ps(v, k * 0x55);
+  }
   // Sums of two neighbours of 16.
   static F8 add_pairs8(const float* p) {
     const __m256 sums = _mm256_hadd_ps(load8(p), load8(p + 8));
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(sums), 0xd8));
   }
   static F8 fma8(F8 a, F8 b, F8 c) { return _mm256_fmadd_ps(a, b, c); }
+  static F8 add8(F8 a, F8 b) { return _mm256_add_ps(a, b); }
   static F8 mul8(F8 a, F8 b) { return _mm256_mul_ps(a, b); }
   static F8 set8(float x) { return _mm256_set1_ps(x); }
   // The first value in the first four lanes, the second in the others.
   static F8 pair8(const float* pair) {
     const __m256 both =
         _mm256_castpd_ps(_mm256_broadcast_sd(reinterpret_cast<const double*>(pair)));
-    return _mm256_permutevar8x32_ps(both, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
+    return _mm256_permutevar_ps(both, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
   }
   static float sum8(F8 v) {
     __m128 sum = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -211,9 +282,23 @@ struct DotAvx2 : Avx2, RowsAvx2 {
     return _mm256_madd_epi16(_mm256_maddubs_epi16(codes, a), _mm256_set1_epi16(1));
   }
   template <bool kSigned>
+  static I8 dot_bytes(I8 acc, Bytes codes, Bytes a) {
+    return _mm256_add_epi32(acc, fours<kSigned>(codes, a));
+  }
+  template <bool kSigned>
   static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
-    return _mm256_add_epi32(acc,
-                            fours<kSigned>(codes, load_bytes(reinterpret_cast<const uint8_t*>(a))));
+    return dot_bytes<kSigned>(acc, codes, load_bytes(reinterpret_cast<const uint8_t*>(a)));
+  }
+  // Four products of 63 * 127 fit 16 bits too.
+  template <bool kSigned>
+  static I8 dot_two(I8 acc, TwoBytes codes, TwoBytes a) {
+    if constexpr (kSigned) {
+      return _mm256_add_epi32(acc, _mm256_add_epi32(fours<true>(codes.first, a.first),
+                                                    fours<true>(codes.second, a.second)));
+    }
+    const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(codes.first, a.first),
+                                           _mm256_maddubs_epi16(codes.second, a.second));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
 
   // Registers of the panel's micro-kernel: 4 sums of integers, 4 of floats, codes, their sign.

@@ -14,10 +14,18 @@ struct DotAvx512Vnni : RowsAvx512 {
   static float reduce_add(F32 v) { return _mm512_reduce_add_ps(v); }
 
   template <bool kSigned>
-  static I8 dot32(I8 acc, Bytes codes, const int8_t* activations) {
-    Bytes a = load_bytes(reinterpret_cast<const uint8_t*>(activations));
+  static I8 dot_bytes(I8 acc, Bytes codes, Bytes a) {
     to_unsigned<kSigned>(&codes, &a);
     return _mm256_dpbusd_epi32(acc, codes, a);
+  }
+  template <bool kSigned>
+  static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
+    return dot_bytes<kSigned>(acc, codes, load_bytes(reinterpret_cast<const uint8_t*>(a)));
+  }
+  template <bool kSigned>
+  static I8 dot_two(I8 acc, TwoBytes codes, TwoBytes a) {
+    return dot_bytes<kSigned>(dot_bytes<kSigned>(acc, codes.first, a.first), codes.second,
+                              a.second);
   }
 
   // 12 sums of integers and 12 of floats leave 8 of the 32 registers. Signed codes are stored with

@@ -173,6 +173,9 @@ struct Generic {
     return each([&](int i) { return p[2 * i] + p[2 * i + 1]; });
   }
   static F8 fma8(F8 a, F8 b, F8 c) { return fma(a, b, c); }
+  static F8 add8(F8 a, F8 b) {
+    return each([&](int i) { return a.lane[i] + b.lane[i]; });
+  }
   static F8 mul8(F8 a, F8 b) { return mul(a, b); }
   static F8 set8(float x) { return set1(x); }
   static F8 pair8(const float* pair) {
@@ -195,6 +198,8 @@ struct Generic {
     return acc;
   }
 
+  // Whether types that come in eights (UnpackAfterHalf) are multiplied so.
+  static constexpr bool kTakesEights = false;
   static constexpr int kSlices = 1;
   static constexpr int kActs = 1;
   static constexpr bool kUnsignedOnly = false;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "base/inline.h"
 #include "formats/block32.h"
 #include "formats/q4_0.h"
 #include "formats/q4_1.h"
@@ -20,6 +21,15 @@
 namespace nibble {
 namespace {
 
+// Where only unsigned codes can be multiplied, signed ones get 128 more.
+template <typename V, typename U>
+constexpr bool kShifted = V::kUnsignedOnly && U::kSigned;
+
+template <typename V, typename U>
+typename V::Bytes as_multiplied(typename V::Bytes codes) {
+  return kShifted<V, U> ? V::exclusive(codes, V::all(128)) : codes;
+}
+
 // What the types of 32 values have in common.
 struct UnpackBlock32 {
   static constexpr int kValues = 32;
@@ -27,28 +37,56 @@ struct UnpackBlock32 {
   static constexpr bool kSigned = false;
   static constexpr int kZero = 0;
   static constexpr bool kHasMin = false;
+  static constexpr bool kComesInEights = false;
 };
 
-struct UnpackQ4_0 : UnpackBlock32 {
-  using Block = BlockQ4_0;
-  static constexpr int kZero = 8;
-
-  template <typename V>
-  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
-    codes[0] = V::nibbles(block.qs);
-    scale[0] = V::half(block.d);
-  }
-};
-
-struct UnpackQ4_1 : UnpackBlock32 {
-  using Block = BlockQ4_1;
-  static constexpr bool kHasMin = true;
+// Of those, the ones that have an f16 scale (and a min after it) before codes that Self reads. They
+// also come in eights (as all with kComesInEights do): eight groups' scales, and mins, at once; and
+// of groups j and j + 4 first values 0 .. 15 of both, then values 16 .. 31, as they are multiplied.
+template <typename Self, typename BlockOfSelf>
+struct UnpackAfterHalf : UnpackBlock32 {
+  using Block = BlockOfSelf;
+  static constexpr bool kComesInEights = true;
 
   template <typename V>
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
-    codes[0] = V::nibbles(block.qs);
+    codes[0] = Self::template codes<V>(block);
     scale[0] = V::half(block.d);
-    min[0] = V::half(block.m);
+    if constexpr (Self::kHasMin) min[0] = V::half(block.m);
+  }
+  template <typename V>
+  static NIBBLE_INLINE void eight_scales(const Block* blocks, typename V::F8* scale) {
+    scale[0] = V::template eight_halves<sizeof(Block)>(&blocks->d);
+  }
+  template <typename V>
+  static NIBBLE_INLINE void eight_mins(const Block* blocks, typename V::F8* min) {
+    min[0] = V::template eight_halves<sizeof(Block)>(&blocks->m);
+  }
+};
+
+struct UnpackQ4_0 : UnpackAfterHalf<UnpackQ4_0, BlockQ4_0> {
+  static constexpr int kZero = 8;
+
+  template <typename V>
+  static typename V::Bytes codes(const Block& block) {
+    return V::nibbles(block.qs);
+  }
+  template <typename V, int j>
+  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
+    return V::nibbles_of_two(blocks[j].qs, blocks[j + 4].qs);
+  }
+};
+
+struct UnpackQ4_1 : UnpackAfterHalf<UnpackQ4_1, BlockQ4_1> {
+  static constexpr bool kHasMin = true;
+
+  template <typename V>
+  static typename V::Bytes codes(const Block& block) {
+    return V::nibbles(block.qs);
+  }
+  template <typename V, int j>
+  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
+    return V::nibbles_of_two(blocks[j].qs, blocks[j + 4].qs);
   }
 };
 
@@ -57,37 +95,57 @@ typename V::Bytes five_bits(const uint8_t* qs, const uint8_t* qh) {
   return V::either(V::nibbles(qs), V::mask(V::spread(load_word(qh)), 0x10));
 }
 
-struct UnpackQ5_0 : UnpackBlock32 {
-  using Block = BlockQ5_0;
+// The same of two blocks: see UnpackAfterHalf.
+template <typename V, typename Block>
+NIBBLE_INLINE typename V::TwoBytes five_bits_of_two(const Block& low, const Block& high) {
+  const uint32_t a = load_word(low.qh);
+  const uint32_t b = load_word(high.qh);
+  const typename V::TwoBytes nibbles = V::nibbles_of_two(low.qs, high.qs);
+  return {V::add_where(nibbles.first, (a & 0xffff) | b << 16, 0x10),
+          V::add_where(nibbles.second, a >> 16 | (b & 0xffff0000u), 0x10)};
+}
+
+struct UnpackQ5_0 : UnpackAfterHalf<UnpackQ5_0, BlockQ5_0> {
   static constexpr int kZero = 16;
 
   template <typename V>
-  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
-    codes[0] = five_bits<V>(block.qs, block.qh);
-    scale[0] = V::half(block.d);
+  static typename V::Bytes codes(const Block& block) {
+    return five_bits<V>(block.qs, block.qh);
+  }
+  template <typename V, int j>
+  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
+    return five_bits_of_two<V>(blocks[j], blocks[j + 4]);
   }
 };
 
-struct UnpackQ5_1 : UnpackBlock32 {
-  using Block = BlockQ5_1;
+struct UnpackQ5_1 : UnpackAfterHalf<UnpackQ5_1, BlockQ5_1> {
   static constexpr bool kHasMin = true;
 
   template <typename V>
-  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
-    codes[0] = five_bits<V>(block.qs, block.qh);
-    scale[0] = V::half(block.d);
-    min[0] = V::half(block.m);
+  static typename V::Bytes codes(const Block& block) {
+    return five_bits<V>(block.qs, block.qh);
+  }
+  template <typename V, int j>
+  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
+    return five_bits_of_two<V>(blocks[j], blocks[j + 4]);
   }
 };
 
-struct UnpackQ8_0 : UnpackBlock32 {
-  using Block = BlockQ8_0;
+struct UnpackQ8_0 : UnpackAfterHalf<UnpackQ8_0, BlockQ8_0> {
   static constexpr bool kSigned = true;
 
   template <typename V>
-  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
-    codes[0] = V::load_bytes(reinterpret_cast<const uint8_t*>(block.qs));
-    scale[0] = V::half(block.d);
+  static typename V::Bytes codes(const Block& block) {
+    return V::load_bytes(reinterpret_cast<const uint8_t*>(block.qs));
+  }
+  template <typename V, int j>
+  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
+    const auto half = [=](int at) {
+      return as_multiplied<V, UnpackQ8_0>(
+          V::load_two(reinterpret_cast<const uint8_t*>(blocks[j].qs + at),
+                      reinterpret_cast<const uint8_t*>(blocks[j + 4].qs + at)));
+    };
+    return {half(0), half(16)};
   }
 };
 
@@ -103,6 +161,7 @@ struct UnpackQ6_K {
   static constexpr bool kSigned = false;
   static constexpr int kZero = 32;
   static constexpr bool kHasMin = false;
+  static constexpr bool kComesInEights = true;
 
   // Of 128 values, number 32 q + l has its low bits in ql[32 (q % 2) + l], in the upper half from
   // q = 2 on, and its high bits in qh[l] at 2 q.
@@ -124,16 +183,31 @@ struct UnpackQ6_K {
     for (int g = 0; g < 16; g += 8)
       V::scale_eight(load_codes(reinterpret_cast<const uint8_t*>(block.scales) + g), d, scale + g);
   }
+
+  template <typename V>
+  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
+    V::scale_sixteen(load_codes(reinterpret_cast<const uint8_t*>(block->scales)),
+                     load_codes(reinterpret_cast<const uint8_t*>(block->scales) + 8),
+                     V::half(block->d), scale);
+  }
+  template <typename V, int j>
+  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
+    const auto half = [=](int at) {
+      const uint8_t* qh = blocks->qh + at;
+      const uint8_t* ql = blocks->ql + at + 32 * (j % 2);
+      const typename V::Bytes high = V::load_two(qh, qh + 32);
+      const typename V::Bytes low = V::load_two(ql, ql + 64);
+      typename V::Bytes bits;
+      if constexpr (j == 0) bits = V::mask(V::template left<4>(high), 0x30);
+      if constexpr (j == 1) bits = V::mask(V::template left<2>(high), 0x30);
+      if constexpr (j == 2) bits = V::mask(high, 0x30);
+      if constexpr (j == 3) bits = V::mask(V::template right<2>(high), 0x30);
+      if constexpr (j < 2) return V::either(V::mask(low, 0x0f), bits);
+      return V::either(V::mask(V::template right<4>(low), 0x0f), bits);
+    };
+    return {half(0), half(16)};
+  }
 };
-
-// Where only unsigned codes can be multiplied, signed ones get 128 more.
-template <typename V, typename U>
-constexpr bool kShifted = V::kUnsignedOnly && U::kSigned;
-
-template <typename V, typename U>
-typename V::Bytes as_multiplied(typename V::Bytes codes) {
-  return kShifted<V, U> ? V::minus(codes, V::all(128)) : codes;
-}
 
 // What products take from every code. It costs nothing: integer sums start at minus zero * (sum of
 // the activations' codes).

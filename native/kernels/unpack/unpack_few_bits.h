@@ -16,6 +16,7 @@ struct UnpackFewBits {
   static constexpr bool kSigned = false;
   static constexpr int kZero = 1;
   static constexpr bool kHasMin = false;
+  static constexpr bool kComesInEights = false;
 
   template <typename V>
   static void repeat(uint16_t d, int groups, float* scale) {

@@ -23,6 +23,7 @@ struct UnpackPoints {
   static constexpr bool kSigned = true;
   static constexpr int kZero = 0;
   static constexpr bool kHasMin = false;
+  static constexpr bool kComesInEights = false;
 };
 
 // Eight scales (2 q + 1) d. The reference multiplies d by an odd half and then by a power of two:

@@ -57,11 +57,49 @@ void unpack_head(const AffineScales& head, float* scale, float* min) {
   V::scale_eight(words.mins, -V::half(head.dmin), min);
 }
 
+// Groups j and j + 4 of nibble_chunks.
+template <typename V, int j>
+NIBBLE_INLINE typename V::TwoBytes nibbles_of_chunks(const uint8_t* qs) {
+  const auto half = [=](int at) {
+    const uint8_t* low = qs + 32 * (j / 2) + at;
+    const typename V::Bytes both = V::load_two(low, low + 64);
+    if constexpr (j % 2 == 0) return V::mask(both, 0x0f);
+    return V::mask(V::template right<4>(both), 0x0f);
+  };
+  return {half(0), half(16)};
+}
+
+// Bytes shifted right, by no bit too.
+template <typename V, int kBits>
+typename V::Bytes down(typename V::Bytes bytes) {
+  if constexpr (kBits > 0) return V::template right<kBits>(bytes);
+  return bytes;
+}
+
+// The same of pairs_of_bits.
+template <typename V, int j>
+NIBBLE_INLINE typename V::TwoBytes pairs_of_halves(const uint8_t* qs) {
+  const auto half = [=](int at) {
+    return V::mask(down<V, 2 * j>(V::load_two(qs + at, qs + 32 + at)), 0x03);
+  };
+  return {half(0), half(16)};
+}
+
+// The same of add_bits.
+template <typename V, int kTo, int j>
+NIBBLE_INLINE typename V::TwoBytes with_bits(typename V::TwoBytes codes, const uint8_t* high) {
+  const auto bit = [=](int at) {
+    return V::mask(down<V, 4 + j - kTo>(V::upper_nibbles(high + at)), 1 << kTo);
+  };
+  return {V::either(codes.first, bit(0)), V::either(codes.second, bit(16))};
+}
+
 struct UnpackSuperBlock {
   static constexpr int kValues = kSuperBlock;
   static constexpr bool kSigned = false;
   static constexpr int kZero = 0;
   static constexpr bool kHasMin = true;
+  static constexpr bool kComesInEights = true;
 };
 
 struct UnpackQ4_K : UnpackSuperBlock {
@@ -72,6 +110,19 @@ struct UnpackQ4_K : UnpackSuperBlock {
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
     nibble_chunks<V>(block.qs, codes);
     unpack_head<V>(block.head, scale, min);
+  }
+
+  template <typename V>
+  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
+    scale[0] = V::scaled8(affine_words(block->head.packed).scales, V::half(block->head.d));
+  }
+  template <typename V>
+  static NIBBLE_INLINE void eight_mins(const Block* block, typename V::F8* min) {
+    min[0] = V::scaled8(affine_words(block->head.packed).mins, -V::half(block->head.dmin));
+  }
+  template <typename V, int j>
+  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
+    return nibbles_of_chunks<V, j>(blocks->qs);
   }
 };
 
@@ -84,6 +135,19 @@ struct UnpackQ5_K : UnpackSuperBlock {
     nibble_chunks<V>(block.qs, codes);
     add_bits<V, 4>(V::load_bytes(block.qh), codes);
     unpack_head<V>(block.head, scale, min);
+  }
+
+  template <typename V>
+  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
+    scale[0] = V::scaled8(affine_words(block->head.packed).scales, V::half(block->head.d));
+  }
+  template <typename V>
+  static NIBBLE_INLINE void eight_mins(const Block* block, typename V::F8* min) {
+    min[0] = V::scaled8(affine_words(block->head.packed).mins, -V::half(block->head.dmin));
+  }
+  template <typename V, int j>
+  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
+    return with_bits<V, 4, j>(nibbles_of_chunks<V, j>(blocks->qs), blocks->qh);
   }
 };
 
@@ -102,6 +166,22 @@ struct UnpackQ2_K : UnpackSuperBlock {
       V::scale_eight(both >> 4 & kLowNibbles, -dmin, min + g);
     }
   }
+
+  template <typename V>
+  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
+    V::scale_sixteen(load_codes(block->scales) & kLowNibbles,
+                     load_codes(block->scales + 8) & kLowNibbles, V::half(block->d), scale);
+  }
+  template <typename V>
+  static NIBBLE_INLINE void eight_mins(const Block* block, typename V::F8* min) {
+    const float dmin = -V::half(block->dmin);
+    for (int e = 0; e < 2; ++e)
+      min[e] = V::scaled8(load_codes(block->scales + 8 * e) >> 4 & kLowNibbles, dmin);
+  }
+  template <typename V, int j>
+  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
+    return pairs_of_halves<V, j>(blocks->qs);
+  }
 };
 
 struct UnpackQ3_K : UnpackSuperBlock {
@@ -117,6 +197,16 @@ struct UnpackQ3_K : UnpackSuperBlock {
     const float d = V::half(block.d);
     for (int g = 0; g < 16; g += 8)
       V::scale_eight(less_32(eight_q3_k_scales(block.scales, g)), d, scale + g);
+  }
+
+  template <typename V>
+  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
+    V::scale_sixteen(less_32(eight_q3_k_scales(block->scales, 0)),
+                     less_32(eight_q3_k_scales(block->scales, 8)), V::half(block->d), scale);
+  }
+  template <typename V, int j>
+  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
+    return with_bits<V, 2, j>(pairs_of_halves<V, j>(blocks->qs), blocks->hmask);
   }
 };
 

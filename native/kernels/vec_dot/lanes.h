@@ -1,7 +1,9 @@
 #pragma once
 
+#include "base/inline.h"
 #include "base/prefetch.h"
 #include "kernels/dispatch.h"
+#include "kernels/simd/unrolled.h"
 #include "kernels/unpack/unpacks.h"
 #include "kernels/vec_dot/vec_dot.h"
 
@@ -12,82 +14,189 @@ namespace {
 // Weight rows side by side: their sums do not wait for each other, and activations are loaded once.
 constexpr int kRowsAtOnce = 4;
 
-// out[r] = sum of scale * (codes . a) over groups, in eight lanes, plus sum of min * (sum of a).
-template <typename V, typename U, int kRows>
-void dot_rows(const uint8_t* weights, int64_t row_bytes, const int8_t* a, const float* scale,
-              const float* sum, int64_t n, float* out) {
-  constexpr bool kHasPairs = U::kGroup < kActBlock;
-  // Sums of one row side by side: an addition waits for the one before.
-  constexpr int kChains = kRegistersOf < U >> 1 ? 2 : 1;
-  // Registers of mins of a block; smaller blocks have one min.
-  constexpr int kEights = U::kHasMin ? kGroupsOf<U> / 8 : 0;
-  const uint8_t* next = weights + kRows * row_bytes;
-  typename V::F8 acc[kRows][kChains];
-  typename V::F8 rest8[kRows];
-  float rest[kRows] = {};
-  for (auto& chains : acc) {
-    for (auto& lanes : chains) lanes = V::zero8();
+constexpr int kEightGroups = 8 * kActBlock;
+
+// Sums of kRows weight rows, in eight lanes: of scale * (codes . a) over groups, and of min * (sum
+// of a); the mins that do not fill a register apart.
+template <typename V, int kRows>
+struct RowSums {
+  typename V::F8 products[kRows];
+  typename V::F8 others[kRows];
+  typename V::F8 mins[kRows];
+  double few_mins[kRows];
+};
+
+// An activation row from some value on.
+struct ActivationPart {
+  const int8_t* codes;
+  const float* scale;
+  const float* sum;
+
+  void skip(int values) {
+    codes += values;
+    scale += values / kActBlock;
+    sum += values / kActGroup;
   }
-  for (auto& lanes : rest8) lanes = V::zero8();
-  for (int64_t i = 0; i < n / U::kValues; ++i) {
-    // Rows side by side are no stream that the processor foresees: the next ones are asked for
-    // here.
-    for (size_t k = 0; k < kRows * sizeof(typename U::Block); k += 64)
-      prefetch(next + i * kRows * static_cast<int64_t>(sizeof(typename U::Block)) + k);
-    // Integer sums start at minus zero point * activations: it is the same for all rows.
-    typename V::I8 start[kRegistersOf<U>];
-    for (int j = 0; j < kRegistersOf<U>; ++j) {
-      start[j] = V::zero_i8();
-      if (kZeroOf<V, U> != 0) {
-        start[j] = V::minus_i8(
-            start[j], V::template dot32<false>(V::zero_i8(), V::all(kZeroOf<V, U>), a + 32 * j));
+};
+
+// 32 values of each of two groups, and what integer sums start at: minus zero point * activations,
+// the same for all rows.
+template <typename V, typename U>
+struct ActivationPair {
+  typename V::TwoBytes values;
+  typename V::I8 start[2];
+
+  NIBBLE_INLINE void load(const int8_t* codes) {
+    const auto* low = reinterpret_cast<const uint8_t*>(codes);
+    const uint8_t* high = low + 4 * kActBlock;
+    values = {V::load_two(low, high), V::load_two(low + 16, high + 16)};
+    const typename V::I8 none = V::zero_i8();
+    start[0] = start[1] = none;
+    if constexpr (kZeroOf<V, U> != 0) {
+      const typename V::Bytes zero = V::all(kZeroOf<V, U>);
+      if constexpr (U::kGroup == kActBlock) {
+        start[0] = V::minus_i8(none, V::template dot_two<false>(none, {zero, zero}, values));
+      } else {
+        start[0] = V::minus_i8(none, V::template dot_bytes<false>(none, zero, values.first));
+        start[1] = V::minus_i8(none, V::template dot_bytes<false>(none, zero, values.second));
       }
     }
-    // Sums of the groups' activations, likewise.
-    typename V::F8 sums[kEights + 1];
-    for (int e = 0; e < kEights; ++e)
-      sums[e] = kHasPairs ? V::load8(sum + 8 * e) : V::add_pairs8(sum + 16 * e);
-    for (int r = 0; r < kRows; ++r) {
-      const auto* block = reinterpret_cast<const typename U::Block*>(weights + r * row_bytes) + i;
-      typename V::Bytes codes[kRegistersOf<U>];
-      float scales[kGroupsOf<U>];
-      float mins[kGroupsOf<U>] = {};
-      U::template unpack<V>(*block, codes, scales, mins);
-      for (int j = 0; j < kRegistersOf<U>; ++j) {
-        const typename V::I8 dots =
-            V::template dot32 < U::kSigned &&
-            !V::kUnsignedOnly > (start[j], as_multiplied<V, U>(codes[j]), a + 32 * j);
-        const typename V::F8 weight = kHasPairs ? V::pair8(scales + 2 * j) : V::set8(scales[j]);
-        typename V::F8& chain = acc[r][j % kChains];
-        chain = V::fma8(V::to_f8(dots), V::mul8(weight, V::set8(scale[j])), chain);
-        if (!U::kHasMin || kEights > 0) continue;
-        rest[r] += mins[j] * (sum[2 * j] + sum[2 * j + 1]);
-      }
-      for (int e = 0; e < kEights; ++e)
-        rest8[r] = V::fma8(V::load8(mins + 8 * e), sums[e], rest8[r]);
+  }
+};
+
+// Adds eight groups of 32 values of each row, two of each at a time: four lanes of a register for
+// either.
+template <typename V, typename U, int kRows>
+NIBBLE_INLINE void add_eight(const uint8_t* weights, int64_t row_bytes, const ActivationPart& a,
+                             RowSums<V, kRows>* sums) {
+  // Types with two scales for 32 values have the even ones first, and mins in order.
+  constexpr int kHalves = kActBlock / U::kGroup;
+  constexpr bool kSigned = U::kSigned && !V::kUnsignedOnly;
+  const typename U::Block* blocks[kRows];
+  typename V::F8 factors[kRows][kHalves];
+  const typename V::F8 act_scale = V::load8(a.scale);
+  unrolled<kRows>([&](auto r) {
+    blocks[r] = reinterpret_cast<const typename U::Block*>(weights + r * row_bytes);
+    U::template eight_scales<V>(blocks[r], factors[r]);
+    unrolled<kHalves>([&](auto h) { factors[r][h] = V::mul8(factors[r][h], act_scale); });
+    if constexpr (U::kHasMin) {
+      typename V::F8 mins[kHalves];
+      U::template eight_mins<V>(blocks[r], mins);
+      unrolled<kHalves>([&](auto h) {
+        const typename V::F8 sum = kHalves == 1 ? V::add_pairs8(a.sum) : V::load8(a.sum + 8 * h);
+        sums->mins[r] = V::fma8(mins[h], sum, sums->mins[r]);
+      });
     }
-    a += U::kValues;
-    scale += kRegistersOf<U>;
-    sum += 2 * kRegistersOf<U>;
+  });
+  const auto add = [&](auto r, auto j, const ActivationPair<V, U>& pair) {
+    const typename V::TwoBytes codes = U::template two<V, j>(blocks[r]);
+    const auto put = [&](typename V::I8 dots, typename V::F8 factor) {
+      sums->products[r] =
+          V::fma8(V::to_f8(dots), V::template of_fours<j>(factor), sums->products[r]);
+    };
+    if constexpr (kHalves == 1) {
+      put(V::template dot_two<kSigned>(pair.start[0], codes, pair.values), factors[r][0]);
+    } else {
+      put(V::template dot_bytes<kSigned>(pair.start[0], codes.first, pair.values.first),
+          factors[r][0]);
+      put(V::template dot_bytes<kSigned>(pair.start[1], codes.second, pair.values.second),
+          factors[r][1]);
+    }
+  };
+  ActivationPair<V, U> pairs[4];
+  if constexpr (U::kValues == kEightGroups) {
+    // Groups of a super-block share their loads.
+    unrolled<4>([&](auto j) { pairs[j].load(a.codes + kActBlock * j); });
+    unrolled<kRows>([&](auto r) { unrolled<4>([&](auto j) { add(r, j, pairs[j]); }); });
+  } else {
+    unrolled<4>([&](auto j) {
+      pairs[j].load(a.codes + kActBlock * j);
+      unrolled<kRows>([&](auto r) { add(r, j, pairs[j]); });
+    });
+  }
+}
+
+// Adds a block of each row, register after register.
+template <typename V, typename U, int kRows>
+NIBBLE_INLINE void add_block(const uint8_t* weights, int64_t row_bytes, const ActivationPart& a,
+                             RowSums<V, kRows>* sums) {
+  constexpr bool kHasPairs = U::kGroup < kActBlock;
+  constexpr bool kSigned = U::kSigned && !V::kUnsignedOnly;
+  typename V::I8 start[kRegistersOf<U>];
+  for (int j = 0; j < kRegistersOf<U>; ++j) {
+    start[j] = V::zero_i8();
+    if (kZeroOf<V, U> != 0) {
+      const typename V::Bytes zero = V::all(kZeroOf<V, U>);
+      start[j] = V::minus_i8(start[j], V::template dot32<false>(start[j], zero, a.codes + 32 * j));
+    }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (const auto& lanes : acc[r]) rest[r] += V::sum8(lanes);
-    out[r] = rest[r] + V::sum8(rest8[r]);
+    const auto* block = reinterpret_cast<const typename U::Block*>(weights + r * row_bytes);
+    typename V::Bytes codes[kRegistersOf<U>];
+    float scales[kGroupsOf<U>];
+    float mins[kGroupsOf<U>];
+    U::template unpack<V>(*block, codes, scales, mins);
+    for (int j = 0; j < kRegistersOf<U>; ++j) {
+      const typename V::I8 dots =
+          V::template dot32<kSigned>(start[j], as_multiplied<V, U>(codes[j]), a.codes + 32 * j);
+      const typename V::F8 weight = kHasPairs ? V::pair8(scales + 2 * j) : V::set8(scales[j]);
+      // Where a block has more than one register, the sums of two of them take turns: an addition
+      // waits for the one before.
+      typename V::F8& chain = j % 2 == 0 ? sums->products[r] : sums->others[r];
+      chain = V::fma8(V::to_f8(dots), V::mul8(weight, V::set8(a.scale[j])), chain);
+    }
+    for (int g = 0; U::kHasMin && g < kGroupsOf<U>; ++g)
+      sums->few_mins[r] += mins[g] * (kHasPairs ? a.sum[g] : a.sum[2 * g] + a.sum[2 * g + 1]);
   }
+}
+
+// out[r] = weights[r] . a
+template <typename V, typename U, int kRows>
+void dot_rows(const uint8_t* weights, int64_t row_bytes, ActivationPart a, int64_t n, float* out) {
+  constexpr bool kEights = U::kComesInEights && V::kTakesEights;
+  constexpr int kBlocks = kEights ? kEightGroups / U::kValues : 1;
+  constexpr int kBytes = kBlocks * static_cast<int>(sizeof(typename U::Block));
+  RowSums<V, kRows> sums;
+  unrolled<kRows>([&](auto r) {
+    sums.products[r] = sums.others[r] = sums.mins[r] = V::zero8();
+    sums.few_mins[r] = 0.0;
+  });
+  const uint8_t* next = weights + kRows * row_bytes;
+  int64_t left = n;
+  for (; left >= kBlocks * U::kValues; left -= kBlocks * U::kValues) {
+    // Rows side by side are no stream that the processor foresees: the next ones are asked for
+    // here.
+    for (int k = 0; k < kRows * kBytes; k += 64) prefetch(next + k);
+    next += kRows * kBytes;
+    if constexpr (kEights) {
+      add_eight<V, U, kRows>(weights, row_bytes, a, &sums);
+    } else {
+      add_block<V, U, kRows>(weights, row_bytes, a, &sums);
+    }
+    weights += kBytes;
+    a.skip(kBlocks * U::kValues);
+  }
+  for (; kBlocks > 1 && left > 0; left -= U::kValues) {
+    add_block<V, U, kRows>(weights, row_bytes, a, &sums);
+    weights += sizeof(typename U::Block);
+    a.skip(U::kValues);
+  }
+  unrolled<kRows>([&](auto r) {
+    out[r] = V::sum8(V::add8(sums.products[r], sums.others[r]));
+    if (U::kHasMin) out[r] += V::sum8(sums.mins[r]) + static_cast<float>(sums.few_mins[r]);
+  });
 }
 
 template <typename V, typename U>
 void vec_dot_blocks(const void* weights, int64_t row_bytes, int64_t rows, const Activations& x,
                     int64_t at, float* out) {
   const auto* row = static_cast<const uint8_t*>(weights);
-  const int8_t* codes = x.codes + at * x.n;
-  const float* scale = x.scale + at * (x.n / kActBlock);
-  const float* sum = x.sum + at * (x.n / kActGroup);
+  const ActivationPart a = {x.codes + at * x.n, x.scale + at * (x.n / kActBlock),
+                            x.sum + at * (x.n / kActGroup)};
   int64_t r = 0;
   for (; r + kRowsAtOnce <= rows; r += kRowsAtOnce)
-    dot_rows<V, U, kRowsAtOnce>(row + r * row_bytes, row_bytes, codes, scale, sum, x.n, out + r);
-  for (; r < rows; ++r)
-    dot_rows<V, U, 1>(row + r * row_bytes, row_bytes, codes, scale, sum, x.n, out + r);
+    dot_rows<V, U, kRowsAtOnce>(row + r * row_bytes, row_bytes, a, x.n, out + r);
+  for (; r < rows; ++r) dot_rows<V, U, 1>(row + r * row_bytes, row_bytes, a, x.n, out + r);
 }
 
 // Four sums side by side, so that an addition does not wait for the one before.
