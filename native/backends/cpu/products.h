@@ -26,7 +26,7 @@ class ActivationBuffer {
 // Rows first .. first + rows of x.
 Activations part(const Activations& x, int64_t first, int64_t rows);
 
-// Up to here a panel costs more to unpack than it saves (nibble_bench_cpu).
+// Up to here a panel costs more to unpack than it saves (nibble_bench_backends).
 constexpr int64_t kPanelFrom = 12;
 
 struct Kernels {
