@@ -457,8 +457,8 @@ void read_text(Backend& backend, const testing::AttentionInput& in,
   }
 }
 
-void test_attention_of(Heads heads, int64_t head_dim, int64_t window, FormatId type, int64_t tokens,
-                       float cap = 0) {
+testing::AttentionInput attention_input(Heads heads, int64_t head_dim, int64_t window,
+                                        FormatId type, int64_t tokens, float cap = 0) {
   Random random(static_cast<uint64_t>(heads.heads * 1000 + head_dim));
   testing::AttentionInput in = {find_format(type),
                                 heads.heads,
@@ -474,12 +474,70 @@ void test_attention_of(Heads heads, int64_t head_dim, int64_t window, FormatId t
   in.q = sample_row(Sample::kUniform, random, tokens * heads.heads * head_dim);
   in.k = sample_row(Sample::kUniform, random, tokens * heads.kv_heads * head_dim);
   in.v = sample_row(Sample::kUniform, random, tokens * heads.kv_heads * head_dim);
+  return in;
+}
+
+void check_attention(const testing::AttentionInput& in,
+                     const std::vector<std::vector<int64_t>>& all_steps) {
   const Expected expected = testing::attention(in);
+  for (const std::vector<int64_t>& steps : all_steps) {
+    on_all(in.format->name, in.head_dim, untouched(in.q.size()), expected,
+           [&](Backend& backend, float* out) { read_text(backend, in, steps, out); });
+  }
+}
+
+void test_attention_of(Heads heads, int64_t head_dim, int64_t window, FormatId type, int64_t tokens,
+                       float cap = 0) {
   std::vector<std::vector<int64_t>> all_steps = {{tokens}, {5, 1, 3, 20, 2}};
   if (tokens < 100) all_steps.push_back({1});
-  for (const std::vector<int64_t>& steps : all_steps) {
-    on_all(in.format->name, head_dim, untouched(in.q.size()), expected,
-           [&](Backend& backend, float* out) { read_text(backend, in, steps, out); });
+  check_attention(attention_input(heads, head_dim, window, type, tokens, cap), all_steps);
+}
+
+// Beyond several blocks of tokens and, with few queries, beyond several pieces of work; windows
+// whose edges lie in, at and beside the blocks'.
+void test_depth() {
+  for (const FormatId type : {kIdF16, kIdQ8_0}) {
+    for (const int64_t window : {0, 63, 64, 65, 130, 700}) {
+      check_attention(attention_input({4, 2}, 32, window, type, 1200), {{1190, 1, 3}, {700, 300}});
+    }
+    check_attention(attention_input({7, 1}, 64, 0, type, 700), {{640, 1, 2, 4}});
+  }
+  check_attention(attention_input({3, 1}, 80, 0, kIdF16, 700), {{640, 1}});
+}
+
+// Scores that are far apart, the largest in any place: weights of what was before become nothing,
+// or those of what comes.
+void test_far_scores() {
+  for (const FormatId type : {kIdF16, kIdQ8_0}) {
+    for (const float size : {30.0f, -30.0f, 1000.0f, -1000.0f}) {
+      for (const int64_t period : {1, 50, 64, 130}) {
+        testing::AttentionInput in = attention_input({2, 1}, 32, 0, type, 300);
+        for (float& q : in.q) q = std::fabs(q);
+        for (size_t i = 0; i < in.k.size(); ++i) {
+          const int64_t token = static_cast<int64_t>(i) / in.head_dim;
+          in.k[i] = token / period % 2 == 0 ? size : -size;
+        }
+        check_attention(in, {{300}, {290, 1}});
+      }
+    }
+  }
+}
+
+// A value that is NaN reaches those that see its token, and nobody else; so does a key.
+void test_nan() {
+  for (const FormatId type : {kIdF16, kIdQ8_0}) {
+    for (const Heads heads : {Heads{1, 1}, Heads{8, 1}, Heads{6, 2}}) {
+      for (const int64_t window : {0, 40, 100}) {
+        for (const int64_t token : {0, 63, 70, 199}) {
+          for (const bool is_key : {false, true}) {
+            testing::AttentionInput in = attention_input(heads, 32, window, type, 200);
+            std::vector<float>& row = is_key ? in.k : in.v;
+            row[static_cast<size_t>(token * heads.kv_heads * 32 + 5)] = kNaN;
+            check_attention(in, {{200}, {190, 1, 3}});
+          }
+        }
+      }
+    }
   }
 }
 
@@ -502,6 +560,9 @@ void test_attention() {
   test_attention_of({9, 3}, 48, 100, kIdF16, 150);
   test_attention_of({8, 2}, 64, 7, kIdF16, 37, 0.5f);
   test_attention_of({4, 1}, 32, 0, kIdQ8_0, 37, 2.0f);
+  test_depth();
+  test_far_scores();
+  test_nan();
 }
 
 void run() {

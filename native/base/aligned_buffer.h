@@ -26,6 +26,12 @@ class AlignedBuffer {
     return static_cast<T*>(data_);
   }
 
+  // What was reserved.
+  template <typename T>
+  T* get() const {
+    return static_cast<T*>(data_);
+  }
+
  private:
   static constexpr size_t kAlignment = 64;
 

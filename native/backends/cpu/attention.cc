@@ -1,118 +1,120 @@
 #include "backends/cpu/attention.h"
 
 #include <algorithm>
-#include <cstring>
-
-#include "base/half.h"
+#include <cmath>
 
 namespace nibble {
 namespace {
 
-// The values of tokens begin .. begin + count as f32 rows of `count`, one per dimension.
-const float* transpose_values(const CpuKvCache& cache, int64_t kv_head, int64_t begin,
-                              int64_t count, AlignedBuffer& buffer) {
-  const int64_t n = cache.shape.head_dim;
-  float* columns = buffer.reserve<float>((count + 1) * n);
-  float* row = columns + count * n;
-  const uint8_t* values = cache.values(kv_head) + begin * cache.row_bytes();
-  for (int64_t token = 0; token < count; ++token) {
-    cache.format->dequantize_row(values + token * cache.row_bytes(), row, n);
-    for (int64_t j = 0; j < n; ++j) columns[j * count + token] = row[j];
-  }
-  return columns;
-}
+// Query rows (tokens times the heads that share a kv head) of a block: as many as stay in the
+// second cache with their sums. What a block of tokens costs to convert is shared by them.
+constexpr int64_t kQueryRows = 256;
+// Pieces that are enough for any number of threads, and the fewest tokens in one.
+constexpr int64_t kPieces = 32;
+constexpr int64_t kLeastTokens = 512;
 
-// Scores of query `token` (counted from the first score's) become weights; tokens that it does not
-// see get 0.
-void weigh(const RowMath& math, float* scores, int64_t count, int64_t token,
-           const AttentionShape& shape) {
-  const int64_t end = token + 1;
-  const int64_t begin = shape.window > 0 ? std::max<int64_t>(0, end - shape.window) : 0;
-  if (shape.cap > 0) math.soft_cap(scores + begin, shape.cap, end - begin);
-  std::fill(scores, scores + begin, 0.0f);
-  std::fill(scores + end, scores + count, 0.0f);
-  math.softmax(scores + begin, end - begin);
+int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
+
+RunningSums sums_in(float* memory, int64_t rows) {
+  return {memory, memory + rows, memory + 2 * rows};
 }
 
 }  // namespace
 
-CpuKvCache::CpuKvCache(const AttentionShape& shape, int64_t capacity, CacheType type)
+CpuKvCache::CpuKvCache(const AttentionShape& shape, int64_t capacity, CacheType type,
+                       uint8_t key_code_zero)
     : shape(shape),
-      capacity(capacity),
-      format(find_format(type == CacheType::kF16 ? kIdF16 : kIdQ8_0)),
-      keys_(static_cast<size_t>(shape.kv_heads * head_bytes())),
-      values_(keys_.size()) {}
+      type_(type == CacheType::kF16 ? KeysAndValues::kF16 : KeysAndValues::kQ8_0),
+      format_(find_format(type == CacheType::kF16 ? kIdF16 : kIdQ8_0)),
+      key_code_zero_(key_code_zero),
+      row_bytes_(format_->bytes(shape.head_dim)),
+      head_bytes_(rounded_up(capacity, kKeyTile) * row_bytes_) {
+  keys_.reserve<uint8_t>(shape.kv_heads * head_bytes_);
+  values_.reserve<uint8_t>(shape.kv_heads * head_bytes_ + kSlackBytes);
+}
+
+CachedHead CpuKvCache::head(int64_t kv_head) const {
+  const int64_t at = kv_head * head_bytes_;
+  return {type_, shape.head_dim, keys_.get<uint8_t>() + at, values_.get<uint8_t>() + at};
+}
 
 void CpuKvCache::write(int64_t token, int64_t kv_head, const float* k, const float* v) {
-  const int64_t n = shape.head_dim;
-  const int64_t head = kv_head * head_bytes();
-  format->quantize_row(k, keys_.data() + head + token * row_bytes(), n);
-  uint8_t* values = values_.data() + head;
-  if (!has_columns()) {
-    format->quantize_row(v, values + token * row_bytes(), n);
-    return;
-  }
-  auto* halves = reinterpret_cast<uint16_t*>(values) + token;
-  for (int64_t j = 0; j < n; ++j) halves[j * capacity] = f32_to_f16(v[j]);
+  const int64_t at = kv_head * head_bytes_;
+  write_key(type_, key_code_zero_, shape.head_dim, token, k, keys_.get<uint8_t>() + at);
+  format_->quantize_row(v, values_.get<uint8_t>() + at + token * row_bytes_, shape.head_dim);
 }
 
-void AttentionScratch::reserve(const CpuKvCache& cache, int64_t tokens, int64_t count) {
-  const int64_t n = cache.shape.head_dim;
-  const int64_t rows = tokens * (cache.shape.heads / cache.shape.kv_heads);
-  queries.reserve<float>(rows * n);
-  scores.reserve<float>(rows * count);
-  sums.reserve<float>(rows * n);
-  panel.reserve<uint8_t>(panel_bytes(std::max(n, count)));
-  if (takes_codes(*cache.format)) codes.reserve(nullptr, rows, n);
-  if (!cache.has_columns()) columns.reserve<float>((count + 1) * n);
+AttentionCut::AttentionCut(const AttentionShape& shape, int64_t from, int64_t rows)
+    : from(from),
+      rows(rows),
+      group(shape.heads / shape.kv_heads),
+      block_tokens(std::min(rows, std::max<int64_t>(1, kQueryRows / group))),
+      blocks((rows + block_tokens - 1) / block_tokens) {
+  const int64_t window = shape.window > 0 ? shape.window + block_tokens : from + rows;
+  const int64_t seen = rounded_up(std::min(from + rows, window), kTokenBlock) + kTokenBlock;
+  const int64_t pieces = blocks * shape.kv_heads;
+  chunk_tokens = std::max(kLeastTokens, rounded_up(seen * pieces / kPieces, kTokenBlock));
+  chunks = (seen + chunk_tokens - 1) / chunk_tokens;
 }
 
-void attend(const CpuKvCache& cache, const KernelsOfFormats& kernels, const RowMath& math,
-            int64_t from, const float* q, int64_t kv_head, int64_t first, int64_t last, float* out,
-            AttentionScratch& scratch) {
+int64_t piece_values(const AttentionCut& cut, int64_t head_dim) {
+  return rounded_up(cut.block_tokens * cut.group * (sums_stride(head_dim) + 2), kTokenBlock);
+}
+
+void attend_piece(const CpuKvCache& cache, const Attention& kernels, const RowMath& math,
+                  const AttentionCut& cut, const AttentionPiece& piece, const float* q,
+                  float* memory, AttentionScratch& scratch) {
   const AttentionShape& shape = cache.shape;
   const int64_t n = shape.head_dim;
-  const int64_t group = shape.heads / shape.kv_heads;
-  const int64_t rows = (last - first) * group;
-  // Tokens that some query sees: from the first one's window to the last query.
-  const int64_t window = shape.window > 0 ? shape.window : from + last;
-  const int64_t begin = std::max<int64_t>(0, from + first + 1 - window);
-  const int64_t count = from + last - begin;
-  // Query heads that share this kv head lie side by side.
-  const int64_t stride = shape.heads * n;
-  const int64_t head = kv_head * group * n;
+  const int64_t rows = (piece.last - piece.first) * cut.group;
+  const RunningSums sums = sums_in(memory, rows);
+  clear_sums(sums, rows, n);
 
-  float* queries = scratch.queries.reserve<float>(rows * n);
-  for (int64_t t = first; t < last; ++t) {
-    const float* from_row = q + t * stride + head;
-    float* to = queries + (t - first) * group * n;
-    for (int64_t j = 0; j < group * n; ++j) to[j] = from_row[j] * shape.scale;
+  float* floats = scratch.queries.reserve<float>(rows * n);
+  for (int64_t t = piece.first; t < piece.last; ++t) {
+    const float* from = q + (t * shape.heads + piece.kv_head * cut.group) * n;
+    float* to = floats + (t - piece.first) * cut.group * n;
+    for (int64_t j = 0; j < cut.group * n; ++j) to[j] = from[j] * shape.scale;
   }
-  Activations x = {rows, n, queries, nullptr, nullptr, nullptr, nullptr};
-  if (takes_codes(*cache.format)) {
-    x = scratch.codes.reserve(queries, rows, n);
-    for (int64_t r = 0; r < rows; ++r) ActivationBuffer::quantize(math, x, r);
+  QueryRows queries = {{rows, n, floats, nullptr, nullptr, nullptr, nullptr},
+                       cut.group,
+                       cut.from + piece.first,
+                       shape.window,
+                       shape.cap};
+  if (cache.has_codes()) {
+    queries.x = scratch.codes.reserve(floats, rows, n);
+    for (int64_t r = 0; r < rows; ++r) ActivationBuffer::quantize(math, queries.x, r);
   }
-  float* scores = scratch.scores.reserve<float>(rows * count);
-  void* panel = scratch.panel.reserve<uint8_t>(panel_bytes(std::max(n, count)));
-  kernels[*cache.format].multiply(cache.keys(kv_head) + begin * cache.row_bytes(),
-                                  cache.row_bytes(), count, x, scores, count, panel);
-  for (int64_t r = 0; r < rows; ++r)
-    weigh(math, scores + r * count, count, from + first - begin + r / group, shape);
+  // The last chunk goes to the end.
+  const int64_t begin =
+      queries.begin(0) / kTokenBlock * kTokenBlock + piece.chunk * cut.chunk_tokens;
+  const int64_t end =
+      piece.chunk + 1 == cut.chunks ? queries.end(rows - 1) : begin + cut.chunk_tokens;
+  kernels.attend(cache.head(piece.kv_head), queries, begin, end, sums,
+                 scratch.floats.reserve<float>(attention_scratch(n)));
+}
 
-  float* sums = scratch.sums.reserve<float>(rows * n);
-  const Activations weights = {rows, count, scores, nullptr, nullptr, nullptr, nullptr};
-  if (cache.has_columns()) {
-    kernels[*cache.format].multiply(cache.values(kv_head) + cache.format->bytes(begin),
-                                    cache.format->bytes(cache.capacity), n, weights, sums, n,
-                                    panel);
-  } else {
-    const float* columns = transpose_values(cache, kv_head, begin, count, scratch.columns);
-    kernels[*find_format(kIdF32)].multiply(columns, count * 4, n, weights, sums, n, panel);
-  }
-  for (int64_t t = first; t < last; ++t) {
-    std::memcpy(out + t * stride + head, sums + (t - first) * group * n,
-                static_cast<size_t>(group * n) * sizeof(float));
+void join_chunks(const AttentionShape& shape, const AttentionCut& cut, const AttentionPiece& piece,
+                 const float* memory, float* out) {
+  const int64_t n = shape.head_dim;
+  const int64_t stride = piece_values(cut, n);
+  const int64_t rows = (piece.last - piece.first) * cut.group;
+  for (int64_t r = 0; r < rows; ++r) {
+    float largest = memory[r];
+    for (int64_t c = 1; c < cut.chunks; ++c) largest = std::max(largest, memory[c * stride + r]);
+    const int64_t token = piece.first + r / cut.group;
+    float* to = out + (token * shape.heads + piece.kv_head * cut.group + r % cut.group) * n;
+    std::fill(to, to + n, 0.0f);
+    float total = 0.0f;
+    for (int64_t c = 0; c < cut.chunks; ++c) {
+      const float* chunk = memory + c * stride;
+      const float factor = std::exp(chunk[r] - largest);
+      const float* sums = chunk + 2 * rows + r * sums_stride(n);
+      total += chunk[rows + r] * factor;
+      for (int64_t j = 0; j < n; ++j) to[j] += sums[j] * factor;
+    }
+    const float inverse = 1.0f / total;
+    for (int64_t j = 0; j < n; ++j) to[j] *= inverse;
   }
 }
 

@@ -19,8 +19,6 @@ constexpr int64_t kMostPieceBytes = 512 << 10;
 constexpr int64_t kPiecesPerThread = 4;
 // Values that one piece of an operation value by value has.
 constexpr int64_t kPieceValues = 16 << 10;
-// Query rows (tokens times the heads that share a kv head) in a piece of attention.
-constexpr int64_t kQueryRows = 128;
 
 int64_t pieces_of(int64_t count, int64_t piece) { return (count + piece - 1) / piece; }
 
@@ -28,6 +26,7 @@ class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(int threads)
       : kernels_(isa_in_use()),
+        attention_(find_attention(isa_in_use())),
         math_(find_row_math(isa_in_use())),
         pool_(threads),
         panels_(static_cast<size_t>(pool_.threads())),
@@ -35,7 +34,7 @@ class CpuBackend final : public Backend {
 
   std::unique_ptr<KvCache> make_cache(const AttentionShape& shape, int64_t capacity,
                                       CacheType type) override {
-    return std::make_unique<CpuKvCache>(shape, capacity, type);
+    return std::make_unique<CpuKvCache>(shape, capacity, type, attention_.key_code_zero);
   }
 
   void get_rows(const Weight& weight, const int32_t* ids, int64_t rows, float* out) override {
@@ -124,24 +123,32 @@ class CpuBackend final : public Backend {
                  float* out) override {
     const auto& ours = static_cast<const CpuKvCache&>(cache);
     const int64_t kv_heads = ours.shape.kv_heads;
-    const int64_t tokens =
-        std::min(rows, std::max<int64_t>(1, kQueryRows * kv_heads / ours.shape.heads));
-    const int64_t blocks = pieces_of(rows, tokens);
-    for (AttentionScratch& scratch : scratch_) scratch.reserve(ours, tokens, from + rows);
-    const int64_t bytes = (from + rows) * ours.row_bytes();
-    // Few tokens: all heads in one piece.
-    const int64_t heads_each =
-        rows == 1 ? std::clamp<int64_t>(kLeastPieceBytes / bytes, 1, kv_heads) : 1;
-    const int64_t pieces = pieces_of(kv_heads, heads_each);
-    pool_.for_each(blocks * pieces, [&](int thread, int64_t index) {
+    const AttentionCut cut(ours.shape, from, rows);
+    const int64_t piece_size = piece_values(cut, ours.shape.head_dim);
+    const int64_t parts = cut.blocks * kv_heads;
+    float* sums =
+        sums_.reserve<float>(piece_size * (cut.chunks == 1 ? pool_.threads() : parts * cut.chunks));
+    const auto piece_of = [&](int64_t part, int64_t chunk) -> AttentionPiece {
       // The last queries see the most: first come the long pieces.
-      const int64_t block = blocks - 1 - index / pieces;
-      const int64_t first = block * tokens;
-      const int64_t head = index % pieces * heads_each;
-      for (int64_t h = head; h < std::min(head + heads_each, kv_heads); ++h) {
-        attend(ours, kernels_, math_, from, q, h, first, std::min(first + tokens, rows), out,
-               scratch_[static_cast<size_t>(thread)]);
+      const int64_t first = (cut.blocks - 1 - part / kv_heads) * cut.block_tokens;
+      return {part % kv_heads, first, std::min(first + cut.block_tokens, rows), chunk};
+    };
+    // Little work: several pieces in one.
+    const int64_t count = parts * cut.chunks;
+    const int64_t bytes = 2 * std::min(cut.chunk_tokens, from + rows) * ours.row_bytes();
+    const int64_t each = std::clamp<int64_t>(kLeastPieceBytes / (bytes * rows), 1, count);
+    pool_.for_each(pieces_of(count, each), [&](int thread, int64_t index) {
+      for (int64_t i = index * each; i < std::min((index + 1) * each, count); ++i) {
+        const AttentionPiece piece = piece_of(i / cut.chunks, i % cut.chunks);
+        float* memory = sums + piece_size * (cut.chunks == 1 ? thread : i);
+        attend_piece(ours, attention_, math_, cut, piece, q, memory,
+                     scratch_[static_cast<size_t>(thread)]);
+        if (cut.chunks == 1) join_chunks(ours.shape, cut, piece, memory, out);
       }
+    });
+    if (cut.chunks == 1) return;
+    each_row(parts, cut.chunks * piece_size, [&](int64_t part) {
+      join_chunks(ours.shape, cut, piece_of(part, 0), sums + part * cut.chunks * piece_size, out);
     });
   }
 
@@ -211,6 +218,7 @@ class CpuBackend final : public Backend {
   }
 
   const KernelsOfFormats kernels_;
+  const Attention& attention_;
   const RowMath& math_;
   ThreadPool pool_;
   ActivationBuffer activations_;
@@ -218,6 +226,7 @@ class CpuBackend final : public Backend {
   std::vector<int64_t> row_counts_;
   std::vector<AlignedBuffer> panels_;
   std::vector<AttentionScratch> scratch_;
+  AlignedBuffer sums_;
 };
 
 }  // namespace

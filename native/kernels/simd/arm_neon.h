@@ -38,6 +38,11 @@ struct Neon {
     const int32x4_t places = {0, 1, 2, 3};
     return vaddvq_u32(vshlq_u32(vshrq_n_u32(mask, 31), places));
   }
+  // 2^n of integers n that 1.5 * 2^23 was added to.
+  static F32 power(F32 shifted) {
+    const uint32x4_t bits = vshlq_n_u32(vreinterpretq_u32_f32(shifted), 23);
+    return vreinterpretq_f32_u32(vaddq_u32(bits, vdupq_n_u32(0x3f800000)));
+  }
   // b where the mask holds, else a.
   static F32 blend(F32 a, F32 b, Mask mask) { return vbslq_f32(mask, b, a); }
   static constexpr bool kLooksUp32 = false;

@@ -31,6 +31,26 @@ struct Generic {
   static F32 mul(F32 a, F32 b) {
     return each([&](int i) { return a.lane[i] * b.lane[i]; });
   }
+  static F32 add(F32 a, F32 b) {
+    return each([&](int i) { return a.lane[i] + b.lane[i]; });
+  }
+  static F32 sub(F32 a, F32 b) {
+    return each([&](int i) { return a.lane[i] - b.lane[i]; });
+  }
+  static F32 max(F32 a, F32 b) {
+    return each([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
+  }
+  static float reduce_max(F32 v) {
+    float largest = v.lane[0];
+    for (const float x : v.lane) largest = x > largest ? x : largest;
+    return largest;
+  }
+  static F32 power(F32 shifted) {
+    return each([&](int i) { return float_of((bits_of(shifted.lane[i]) << 23) + 0x3f800000u); });
+  }
+  static F32 from_i8(const int8_t* p) {
+    return each([&](int i) { return static_cast<float>(p[i]); });
+  }
   static F32 fma(F32 a, F32 b, F32 c) {
     return each([&](int i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
   }

@@ -37,6 +37,11 @@ struct Avx2 {
   static bool holds(Mask mask) { return _mm256_movemask_ps(mask) == 255; }
   // Bit i is lane i.
   static unsigned bits(Mask mask) { return static_cast<unsigned>(_mm256_movemask_ps(mask)); }
+  // 2^n of integers n that 1.5 * 2^23 was added to.
+  static F32 power(F32 shifted) {
+    const __m256i bits = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(bits, _mm256_set1_epi32(0x3f800000)));
+  }
   // b where the mask holds, else a.
   static F32 blend(F32 a, F32 b, Mask mask) { return _mm256_blendv_ps(a, b, mask); }
   static constexpr bool kLooksUp32 = false;

@@ -37,6 +37,11 @@ struct Avx512 {
   static bool holds(Mask mask) { return mask == 0xffff; }
   // Bit i is lane i.
   static unsigned bits(Mask mask) { return mask; }
+  // 2^n of integers n that 1.5 * 2^23 was added to.
+  static F32 power(F32 shifted) {
+    const __m512i bits = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(bits, _mm512_set1_epi32(0x3f800000)));
+  }
   // b where the mask holds, else a.
   static F32 blend(F32 a, F32 b, Mask mask) { return _mm512_mask_blend_ps(mask, a, b); }
   // table[the lowest 5 bits of the lane].

@@ -1,0 +1,10 @@
+#include "kernels/attention/isa_tables.h"
+#include "kernels/attention/lanes.h"
+#include "kernels/simd/dot_arm.h"
+
+namespace nibble {
+
+extern constexpr Attention kAttention_arm_neondot =
+    attention_of<DotNeonDot, 4, 4, 2>(Isa::kArmNeonDot);
+
+}  // namespace nibble
