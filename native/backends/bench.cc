@@ -1,5 +1,5 @@
 // Products by number of activation rows, on one thread, with weights that come from memory: 10^9
-// operations per second of both kernels, between which kPanelFrom chooses. An argument is the only
+// operations per second of both kernels, between which panel_from chooses. An argument is the only
 // format.
 #include <algorithm>
 #include <cstring>

@@ -56,6 +56,8 @@ struct X86Features {
   bool avx2 = false;
   bool avx512 = false;
   bool vnni = false;
+  bool bf16 = false;
+  bool avx_vnni = false;
 };
 
 X86Features detect() {
@@ -72,6 +74,10 @@ X86Features detect() {
   features.avx512 = features.avx2 && all(seven.b, kAvx512) && all(saved, kZmm);
   constexpr unsigned kVnni = 1u << 11;
   features.vnni = features.avx512 && all(seven.c, kVnni);
+  const Cpuid more = cpuid(7, 1);
+  constexpr unsigned kAvxVnni = 1u << 4, kBf16 = 1u << 5;
+  features.avx_vnni = features.avx2 && all(more.a, kAvxVnni);
+  features.bf16 = features.vnni && all(more.a, kBf16);
   return features;
 }
 
@@ -87,8 +93,10 @@ struct IsaName {
   const char* name;
 };
 
-constexpr IsaName kNames[] = {{Isa::kX86Avx512Vnni, "x86_avx512vnni"},
+constexpr IsaName kNames[] = {{Isa::kX86Avx512Bf16, "x86_avx512bf16"},
+                              {Isa::kX86Avx512Vnni, "x86_avx512vnni"},
                               {Isa::kX86Avx512, "x86_avx512"},
+                              {Isa::kX86AvxVnni, "x86_avxvnni"},
                               {Isa::kX86Avx2, "x86_avx2"},
                               {Isa::kArmNeonDot, "arm_neondot"},
                               {Isa::kArmNeon, "arm_neon"},
@@ -137,6 +145,10 @@ bool isa_supported(Isa isa) {
       return x86().avx512;
     case Isa::kX86Avx512Vnni:
       return x86().vnni;
+    case Isa::kX86Avx512Bf16:
+      return x86().bf16;
+    case Isa::kX86AvxVnni:
+      return x86().avx_vnni;
 #endif
 #if defined(__aarch64__) || defined(_M_ARM64)
     case Isa::kArmNeon:

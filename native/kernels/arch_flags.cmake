@@ -1,10 +1,11 @@
 # Which instruction sets this processor architecture has, and the compiler's flags for each. Flags are set per file, so
 # that nothing else of the addon needs more than the architecture's baseline.
 # NIBBLE_ISAS: for files (a generic kernel is the scalar reference); NIBBLE_DOT_ISAS: for products at run time;
-# NIBBLE_LOOP_ISAS: for plain loops, which compilers make vectors of.
+# NIBBLE_BF16_ISAS: for those of BF16; NIBBLE_LOOP_ISAS: for plain loops, which compilers make vectors of.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(NIBBLE_ISAS x86_avx512 x86_avx2)
-  set(NIBBLE_DOT_ISAS x86_avx512vnni x86_avx2 generic)
+  set(NIBBLE_DOT_ISAS x86_avx512vnni x86_avxvnni x86_avx2 generic)
+  set(NIBBLE_BF16_ISAS x86_avx512bf16)
   set(NIBBLE_LOOP_ISAS x86_avx512 x86_avx2 generic)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   set(NIBBLE_ISAS arm_neon)
@@ -31,8 +32,14 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 set(NIBBLE_FLAGS_x86_avx512vnni ${NIBBLE_FLAGS_x86_avx512})
+set(NIBBLE_FLAGS_x86_avxvnni ${NIBBLE_FLAGS_x86_avx2})
 if(NOT MSVC)
   list(APPEND NIBBLE_FLAGS_x86_avx512vnni -mavx512vnni)
+  list(APPEND NIBBLE_FLAGS_x86_avxvnni -mavxvnni)
+endif()
+set(NIBBLE_FLAGS_x86_avx512bf16 ${NIBBLE_FLAGS_x86_avx512vnni})
+if(NOT MSVC)
+  list(APPEND NIBBLE_FLAGS_x86_avx512bf16 -mavx512bf16)
 endif()
 
 # Plain loops become vectors with these: a comparison that might raise a floating-point exception would keep its branch

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/half.h"
 #include "kernels/row_math/row_math.h"
 #include "kernels/vec_dot/vec_dot.h"
 #include "testing/quantize_evenly.h"
@@ -46,6 +47,11 @@ struct ActivationRows {
     return static_cast<double>(scale[i / kActBlock]) * codes[i];
   }
 };
+
+// What products with BF16 weights may see (mul_mat.h): with such rows all kernels have to agree.
+inline void round_to_bf16(ActivationRows* x) {
+  for (float& value : x->f32) value = bf16_to_f32(f32_to_bf16(value));
+}
 
 // Quantized rows and what they mean.
 struct WeightRows {

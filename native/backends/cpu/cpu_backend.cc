@@ -65,9 +65,7 @@ class CpuBackend final : public Backend {
       act = activations_.reserve(x, rows, n);
       each_row(rows, n, [&](int64_t r) { ActivationBuffer::quantize(math_, act, r); });
     }
-    if (rows >= kPanelFrom) {
-      for (AlignedBuffer& panel : panels_) panel.reserve<uint8_t>(panel_bytes(n));
-    }
+    for (AlignedBuffer& panel : panels_) panel.reserve<uint8_t>(panel_bytes(n));
     // Product p has the pieces from begins[p] on, of row_counts[p] weight rows each.
     begins_.assign(1, 0);
     row_counts_.clear();
@@ -79,7 +77,8 @@ class CpuBackend final : public Backend {
     for (const Product& product : products) {
       const int64_t few = std::max<int64_t>(1, piece / product.weight->row_bytes());
       const int64_t taken = product.rows == kAllRows ? rows : product.rows;
-      row_counts_.push_back(taken < kPanelFrom ? few : kPanelRows);
+      const bool is_few = taken < kernels_[*product.weight->format].panel_from;
+      row_counts_.push_back(is_few ? few : kPanelRows);
       begins_.push_back(begins_.back() + pieces_of(product.weight->rows, row_counts_.back()));
     }
     pool_.for_each(begins_.back(), [&](int thread, int64_t index) {

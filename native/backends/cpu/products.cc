@@ -33,7 +33,7 @@ Activations part(const Activations& x, int64_t first, int64_t rows) {
 
 void Kernels::multiply(const void* weights, int64_t row_bytes, int64_t rows, const Activations& x,
                        float* out, int64_t out_stride, void* panel) const {
-  if (x.rows < kPanelFrom) {
+  if (x.rows < panel_from) {
     for (int64_t a = 0; a < x.rows; ++a)
       vec_dot(weights, row_bytes, rows, x, a, out + a * out_stride);
     return;
@@ -42,11 +42,16 @@ void Kernels::multiply(const void* weights, int64_t row_bytes, int64_t rows, con
 }
 
 KernelsOfFormats::KernelsOfFormats(Isa isa) {
+  // Codes are four times as many a register as floats.
+  constexpr int64_t kPanelOfCodesFrom = 6;
+  constexpr int64_t kPanelOfFloatsFrom = 32;
   size_t count;
   const Format* rows = formats(&count);
   rows_.resize(rows[count - 1].id + 1);
-  for (size_t i = 0; i < count; ++i)
-    rows_[rows[i].id] = {find_vec_dot(rows[i], isa), find_mul_mat(rows[i], isa)};
+  for (size_t i = 0; i < count; ++i) {
+    rows_[rows[i].id] = {find_vec_dot(rows[i], isa), find_mul_mat(rows[i], isa),
+                         takes_codes(rows[i]) ? kPanelOfCodesFrom : kPanelOfFloatsFrom};
+  }
 }
 
 }  // namespace nibble

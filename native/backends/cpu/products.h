@@ -26,12 +26,11 @@ class ActivationBuffer {
 // Rows first .. first + rows of x.
 Activations part(const Activations& x, int64_t first, int64_t rows);
 
-// Up to here a panel costs more to unpack than it saves (nibble_bench_backends).
-constexpr int64_t kPanelFrom = 12;
-
 struct Kernels {
   VecDot vec_dot;
   MulMat mul_mat;
+  // With fewer rows a panel costs more to unpack than it saves (nibble_bench_backends).
+  int64_t panel_from;
 
   // out[a * out_stride + r] = weights[r] . x[a]; `panel` has room for panel_bytes(x.n).
   void multiply(const void* weights, int64_t row_bytes, int64_t rows, const Activations& x,

@@ -75,8 +75,9 @@ void score_codes(const uint8_t* keys, const Activations& x, int64_t at, float* s
         for (int r = 0; r < kRows; ++r) {
           const int8_t* value = q + r * n + b * kActBlock + 4 * four;
           for (int s = 0; s < kSlices; ++s) {
-            dots[s][r] =
-                V::template dot4<!V::kUnsignedOnly>(dots[s][r], codes + 4 * s * V::kWidth, value);
+            const auto products = V::template dot4<!V::kUnsignedOnly>(
+                V::begin(dots[s][r]), codes + 4 * s * V::kWidth, value);
+            dots[s][r] = V::finish(dots[s][r], products);
           }
         }
       }

@@ -1,5 +1,5 @@
-// 10^9 operations (a product and a sum are two) per second for every format and instruction set:
-// the best of several runs of 512 activation rows. An argument is the only format.
+// 10^9 operations (a product and a sum are two) per second for every format, shape and instruction
+// set: the best of several runs. An argument is the only format.
 #include "base/aligned_buffer.h"
 #include "kernels/mul_mat/mul_mat.h"
 #include "testing/bench_table.h"
@@ -8,21 +8,31 @@
 namespace nibble {
 namespace {
 
-constexpr int64_t kRows = 256;
-constexpr int64_t kLength = 2048;
-constexpr int64_t kActs = 510;
+struct Shape {
+  const char* name;
+  int64_t rows;  // of weights
+  int64_t n;
+  int64_t acts;
+};
 
-double gigaoperations_per_second(const Format& format, Isa isa) {
+// A prompt, one whose rows are longer than the second cache has room for, and a few sequences.
+constexpr Shape kShapes[] = {{"  2048 x 510", 256, 2048, 510},
+                             {"  5632 x 512", 128, 5632, 512},
+                             {"  2048 x 11 ", 256, 2048, 11}};
+
+double gigaoperations_per_second(const Format& format, const Shape& shape, Isa isa) {
   testing::Random random(1);
-  const testing::WeightRows weights(format, testing::Sample::kNormal, random, kRows, kLength);
-  const testing::ActivationRows x(testing::Sample::kNormal, random, kActs, kLength,
+  const testing::WeightRows weights(format, testing::Sample::kNormal, random, shape.rows, shape.n);
+  const testing::ActivationRows x(testing::Sample::kNormal, random, shape.acts, shape.n,
                                   takes_codes(format));
   const MulMat kernel = find_mul_mat(format, isa);
-  std::vector<float> out(kRows * kActs);
+  std::vector<float> out(static_cast<size_t>(shape.rows * shape.acts));
   AlignedBuffer memory;
-  void* panel = memory.reserve<uint8_t>(panel_bytes(kLength));
-  return testing::best_rate(2e-9 * kRows * kLength * kActs, isa == Isa::kGeneric ? 1 : 8, [&] {
-    kernel(weights.blocks.data(), weights.row_bytes, kRows, x.view(), out.data(), kRows, panel);
+  void* panel = memory.reserve<uint8_t>(panel_bytes(shape.n));
+  const double operations = 2e-9 * static_cast<double>(shape.rows * shape.n * shape.acts);
+  return testing::best_rate(operations, isa == Isa::kGeneric ? 1 : 8, [&] {
+    kernel(weights.blocks.data(), weights.row_bytes, shape.rows, x.view(), out.data(), shape.rows,
+           panel);
   });
 }
 
@@ -31,7 +41,11 @@ double gigaoperations_per_second(const Format& format, Isa isa) {
 
 int main(int count, char** args) {
   nibble::testing::print_table(count, args, [](const nibble::Format& format) {
-    nibble::testing::print_rates(format, "", nibble::kRuntimeIsas,
-                                 nibble::gigaoperations_per_second);
+    for (const nibble::Shape& shape : nibble::kShapes) {
+      nibble::testing::print_rates(format, shape.name, nibble::kRuntimeIsas,
+                                   [&](const nibble::Format& f, nibble::Isa isa) {
+                                     return nibble::gigaoperations_per_second(f, shape, isa);
+                                   });
+    }
   });
 }

@@ -6,7 +6,9 @@
 // The tables of the family, one per instruction set; each is in the file of that name.
 namespace nibble {
 
+extern const KernelTable<MulMat> kMulMat_x86_avx512bf16;
 extern const KernelTable<MulMat> kMulMat_x86_avx512vnni;
+extern const KernelTable<MulMat> kMulMat_x86_avxvnni;
 extern const KernelTable<MulMat> kMulMat_x86_avx2;
 extern const KernelTable<MulMat> kMulMat_arm_neondot;
 extern const KernelTable<MulMat> kMulMat_arm_neon;
@@ -14,8 +16,9 @@ extern const KernelTable<MulMat> kMulMat_generic;
 
 // Those of this architecture, best first.
 #if defined(__x86_64__) || defined(_M_X64)
-constexpr const KernelTable<MulMat>* kMulMatTables[] = {&kMulMat_x86_avx512vnni, &kMulMat_x86_avx2,
-                                                        &kMulMat_generic};
+constexpr const KernelTable<MulMat>* kMulMatTables[] = {
+    &kMulMat_x86_avx512bf16, &kMulMat_x86_avx512vnni, &kMulMat_x86_avxvnni, &kMulMat_x86_avx2,
+    &kMulMat_generic};
 #elif defined(__aarch64__) || defined(_M_ARM64)
 constexpr const KernelTable<MulMat>* kMulMatTables[] = {&kMulMat_arm_neondot, &kMulMat_arm_neon,
                                                         &kMulMat_generic};

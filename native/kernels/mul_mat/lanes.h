@@ -14,6 +14,8 @@
 namespace nibble {
 namespace {
 
+constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
 // Codes of a panel: [k / 4][row][4]; then scales [k / kGroup][row]; then mins, the same.
 struct CodePanel {
   uint8_t* codes;
@@ -26,107 +28,184 @@ struct CodePanel {
         min(scale + kPanelRows * (n / kActGroup)) {}
 };
 
-template <typename V, typename U>
-void fill_row(const uint8_t* weights, int64_t n, int64_t row, const CodePanel& panel) {
-  const auto* block = reinterpret_cast<const typename U::Block*>(weights);
-  for (int64_t i = 0; i < n; i += U::kValues, ++block) {
-    typename V::Bytes registers[kRegistersOf<U>];
-    float scale[kGroupsOf<U>];
-    float min[kGroupsOf<U>] = {};
-    U::template unpack<V>(*block, registers, scale, min);
-    alignas(64) uint8_t codes[U::kValues];
-    for (int r = 0; r < kRegistersOf<U>; ++r)
-      V::store_bytes(codes + 32 * r, as_multiplied<V, U>(registers[r]));
-    for (int j = 0; j < U::kValues; j += 4)
-      std::memcpy(panel.codes + (i + j) * kPanelRows + 4 * row, codes + j, 4);
-    for (int g = 0; g < kGroupsOf<U>; ++g) {
-      const int64_t at = (i / U::kGroup + g) * kPanelRows + row;
-      panel.scale[at] = scale[g];
-      if (U::kHasMin) panel.min[at] = min[g];
-    }
+// Rows that are turned into columns together, 32 bytes of each at a time.
+constexpr int kTurnedRows = 8;
+
+// columns[k * kPanelRows + r] = rows[r][k] for k < count.
+template <typename V, int kCount>
+void turn(const float (&rows)[kTurnedRows][kCount], int64_t count, float* columns) {
+  int64_t k = 0;
+  for (; k + 8 <= count; k += 8) {
+    typename V::Bytes eight[kTurnedRows];
+    for (int r = 0; r < kTurnedRows; ++r)
+      eight[r] = V::load_bytes(reinterpret_cast<const uint8_t*>(rows[r] + k));
+    V::transpose8(eight);
+    for (int i = 0; i < 8; ++i, columns += kPanelRows)
+      V::store_bytes(reinterpret_cast<uint8_t*>(columns), eight[i]);
+  }
+  for (; k < count; ++k, columns += kPanelRows) {
+    for (int r = 0; r < kTurnedRows; ++r) columns[r] = rows[r][k];
   }
 }
 
-// Rows that are missing count as zero.
-template <typename U>
-void clear_row(int64_t n, int64_t row, const CodePanel& panel) {
-  for (int64_t j = 0; j < n; j += 4) std::memset(panel.codes + j * kPanelRows + 4 * row, 0, 4);
-  for (int64_t g = 0; g < n / U::kGroup; ++g) {
-    panel.scale[g * kPanelRows + row] = 0.0f;
-    if (U::kHasMin) panel.min[g * kPanelRows + row] = 0.0f;
+// Rows first .. first + 8 of the panel.
+template <typename V, typename U>
+void fill_rows(const uint8_t* const (&weights)[kTurnedRows], int64_t n, int64_t first,
+               const CodePanel& panel) {
+  for (int64_t i = 0; i < n / U::kValues; ++i) {
+    typename V::Bytes codes[kTurnedRows][kRegistersOf<U>];
+    float scale[kTurnedRows][kGroupsOf<U>];
+    float min[kTurnedRows][kGroupsOf<U>] = {};
+    for (int r = 0; r < kTurnedRows; ++r) {
+      const auto* block = reinterpret_cast<const typename U::Block*>(weights[r]) + i;
+      U::template unpack<V>(*block, codes[r], scale[r], min[r]);
+    }
+    uint8_t* to = panel.codes + i * U::kValues * kPanelRows + 4 * first;
+    for (int j = 0; j < kRegistersOf<U>; ++j) {
+      typename V::Bytes turned[8];
+      for (int r = 0; r < 8; ++r) turned[r] = as_multiplied<V, U>(codes[r][j]);
+      V::transpose8(turned);
+      for (int four = 0; four < 8; ++four, to += 4 * kPanelRows) V::store_bytes(to, turned[four]);
+    }
+    const int64_t group = i * kGroupsOf<U> * kPanelRows + first;
+    turn<V>(scale, kGroupsOf<U>, panel.scale + group);
+    if (U::kHasMin) turn<V>(min, kGroupsOf<U>, panel.min + group);
+  }
+}
+
+// Of `rows` rows; the last one stands for those that are missing, whose sums nobody takes.
+template <typename V, typename U>
+void fill_panel(const uint8_t* weights, int64_t row_bytes, int64_t rows, int64_t n,
+                const CodePanel& panel) {
+  for (int64_t first = 0; first < kPanelRows; first += kTurnedRows) {
+    const uint8_t* eight[kTurnedRows];
+    for (int64_t r = 0; r < kTurnedRows; ++r)
+      eight[r] = weights + least(first + r, rows - 1) * row_bytes;
+    fill_rows<V, U>(eight, n, first, panel);
+  }
+}
+
+// Fours of a group that V adds up before it widens their sums: a power of two.
+template <typename V, typename U>
+constexpr int batch_of_fours() {
+  int batch = U::kGroup / 4;
+  while (batch > V::fours_at_once(U::kMost)) batch /= 2;
+  return batch;
+}
+
+template <typename V, int kActs>
+void set_zero(typename V::F32 (&sums)[V::kSlices][kActs]) {
+  for (auto& slice : sums) {
+    for (auto& lanes : slice) lanes = V::set1(0.0f);
   }
 }
 
 // kSlices x kWidth rows of the panel, from row `first`, times kActs activation rows from `at`.
 template <typename V, typename U, int kActs>
 void multiply_codes(const CodePanel& panel, int64_t first, const Activations& x, int64_t at,
-                    typename V::F32 (&acc)[V::kSlices][kActs]) {
-  constexpr int kFours = U::kGroup / 4;
+                    typename V::F32 (&sums)[V::kSlices][kActs]) {
+  constexpr int kParts = kActBlock / U::kGroup;
   constexpr int kGroupsOf16 = U::kGroup / kActGroup;
+  constexpr int kBatch = batch_of_fours<V, U>();
   const int64_t n = x.n;
   const int8_t* codes = x.codes + at * n;
   const float* act_scale = x.scale + at * (n / kActBlock);
   const float* sum = x.sum + at * (n / kActGroup);
   const int32_t* code_sum = x.code_sum + at * (n / kActGroup);
-  for (auto& slice : acc) {
-    for (auto& lanes : slice) lanes = V::set1(0.0f);
-  }
+  typename V::F32 acc[V::kSlices][kActs];  // not `sums`, which could be in the panel
+  set_zero<V>(acc);
   const uint8_t* panel_codes = panel.codes + 4 * first;
-  for (int64_t g = 0; g < n / U::kGroup; ++g) {
-    typename V::Int dots[V::kSlices][kActs];
-    for (int a = 0; a < kActs; ++a) {
-      const int32_t* s = code_sum + a * (n / kActGroup) + g * kGroupsOf16;
-      const int32_t total = kGroupsOf16 == 1 ? s[0] : s[0] + s[1];
-      const typename V::Int start = V::set1_int(-kZeroOf<V, U> * total);
-      for (int s2 = 0; s2 < V::kSlices; ++s2) dots[s2][a] = start;
-    }
-    for (int four = 0; four < kFours; ++four) {
+  for (int64_t block = 0; block < n / kActBlock; ++block) {
+    // Sums of scale * (codes . activations' codes) of the groups that share an activation's scale.
+    typename V::F32 scaled[V::kSlices][kActs];
+    set_zero<V>(scaled);
+    for (int part = 0; part < kParts; ++part) {
+      const int64_t group = block * kParts + part;
+      typename V::Int dots[V::kSlices][kActs];
       for (int a = 0; a < kActs; ++a) {
-        const int8_t* value = codes + a * n + g * U::kGroup + 4 * four;
+        const int32_t* s16 = code_sum + a * (n / kActGroup) + group * kGroupsOf16;
+        const int32_t total = kGroupsOf16 == 1 ? s16[0] : s16[0] + s16[1];
+        const typename V::Int start = V::set1_int(-kZeroOf<V, U> * total);
+        for (int s = 0; s < V::kSlices; ++s) dots[s][a] = start;
+      }
+      for (int from = 0; from < U::kGroup / 4; from += kBatch) {
+        typename V::Part parts[V::kSlices][kActs];
         for (int s = 0; s < V::kSlices; ++s) {
-          const uint8_t* lanes = panel_codes + four * 4 * kPanelRows + s * 4 * V::kWidth;
-          dots[s][a] = V::template dot4<U::kSigned>(dots[s][a], lanes, value);
+          for (int a = 0; a < kActs; ++a) parts[s][a] = V::begin(dots[s][a]);
+        }
+        for (int four = from; four < from + kBatch; ++four) {
+          for (int a = 0; a < kActs; ++a) {
+            const int8_t* value = codes + a * n + group * U::kGroup + 4 * four;
+            for (int s = 0; s < V::kSlices; ++s) {
+              const uint8_t* lanes = panel_codes + four * 4 * kPanelRows + s * 4 * V::kWidth;
+              parts[s][a] = V::template dot4<U::kSigned>(parts[s][a], lanes, value);
+            }
+          }
+        }
+        for (int s = 0; s < V::kSlices; ++s) {
+          for (int a = 0; a < kActs; ++a) dots[s][a] = V::finish(dots[s][a], parts[s][a]);
+        }
+      }
+      panel_codes += U::kGroup * kPanelRows;
+      for (int s = 0; s < V::kSlices; ++s) {
+        const int64_t row = group * kPanelRows + first + s * V::kWidth;
+        const typename V::F32 scale = V::load(panel.scale + row);
+        for (int a = 0; a < kActs; ++a) {
+          const typename V::F32 values = V::to_f32(dots[s][a]);
+          scaled[s][a] = part == 0 ? V::mul(values, scale) : V::fma(values, scale, scaled[s][a]);
+        }
+        if (!U::kHasMin) continue;
+        const typename V::F32 min = V::load(panel.min + row);
+        for (int a = 0; a < kActs; ++a) {
+          const float* s16 = sum + a * (n / kActGroup) + group * kGroupsOf16;
+          const float total = kGroupsOf16 == 1 ? s16[0] : s16[0] + s16[1];
+          acc[s][a] = V::fma(min, V::set1(total), acc[s][a]);
         }
       }
     }
-    panel_codes += U::kGroup * kPanelRows;
-    for (int s = 0; s < V::kSlices; ++s) {
-      const int64_t row = g * kPanelRows + first + s * V::kWidth;
-      const typename V::F32 scale = V::load(panel.scale + row);
-      for (int a = 0; a < kActs; ++a) {
-        const float d = act_scale[a * (n / kActBlock) + g * U::kGroup / kActBlock];
-        acc[s][a] = V::fma(V::to_f32(dots[s][a]), V::mul(scale, V::set1(d)), acc[s][a]);
-      }
-      if (!U::kHasMin) continue;
-      const typename V::F32 min = V::load(panel.min + row);
-      for (int a = 0; a < kActs; ++a) {
-        const float* s16 = sum + a * (n / kActGroup) + g * kGroupsOf16;
-        const float total = kGroupsOf16 == 1 ? s16[0] : s16[0] + s16[1];
-        acc[s][a] = V::fma(min, V::set1(total), acc[s][a]);
-      }
+    for (int a = 0; a < kActs; ++a) {
+      const typename V::F32 d = V::set1(act_scale[a * (n / kActBlock) + block]);
+      for (int s = 0; s < V::kSlices; ++s) acc[s][a] = V::fma(scaled[s][a], d, acc[s][a]);
     }
+  }
+  for (int s = 0; s < V::kSlices; ++s) {
+    for (int a = 0; a < kActs; ++a) sums[s][a] = acc[s][a];
   }
 }
 
-// Where the sums of the micro-kernel go: out + a * out_stride, `rows` of them that exist.
+// Where the sums of the micro-kernel go: out + a * out_stride, `rows` of them that exist, from
+// activation row `a` on.
 template <typename V, int kActs>
-void put(const typename V::F32 (&acc)[V::kSlices][kActs], float* out, int64_t out_stride,
+void put(const typename V::F32 (&acc)[V::kSlices][kActs], int64_t a, float* out, int64_t out_stride,
          int64_t rows, bool adds) {
-  for (int a = 0; a < kActs; ++a, out += out_stride) {
+  for (out += a * out_stride; a < kActs; ++a, out += out_stride) {
     float sums[V::kSlices * V::kWidth];
     for (int s = 0; s < V::kSlices; ++s) V::store(sums + s * V::kWidth, acc[s][a]);
     for (int64_t r = 0; r < rows; ++r) out[r] = adds ? out[r] + sums[r] : sums[r];
   }
 }
 
-constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-// Calls body<kActs>(at) over all activation rows: kMost at a time, then one by one.
+// Calls body<kActs>(at, done) until all activation rows are done: kMost at a time, or four where
+// that wastes less. The last tile begins at rows that are done rather than go beyond the end: of
+// rows at .. at + kActs, those from `done` on are new.
 template <int kMost, typename Body>
 void each_tile(int64_t rows, const Body& body) {
-  int64_t at = 0;
-  for (; at + kMost <= rows; at += kMost) body.template operator()<kMost>(at);
-  for (; at < rows; ++at) body.template operator()<1>(at);
+  constexpr int kFew = least(kMost, 4);
+  int64_t done = 0;
+  while (done < rows) {
+    const int64_t left = rows - done;
+    const bool few = left <= kFew || left == kFew + 3 || left == 2 * kFew;
+    if (rows < kFew) {
+      body.template operator()<1>(done, done);
+      done += 1;
+    } else if (few || rows < kMost) {
+      body.template operator()<kFew>(least(done, rows - kFew), done);
+      done += kFew;
+    } else {
+      body.template operator()<kMost>(least(done, rows - kMost), done);
+      done += kMost;
+    }
+  }
 }
 
 template <typename V, typename U>
@@ -138,11 +217,11 @@ struct CodeTile {
   int64_t rows;
 
   template <int kActs>
-  void operator()(int64_t at) const {
+  void operator()(int64_t at, int64_t done) const {
     for (int64_t r = 0; r < rows; r += V::kSlices * V::kWidth) {
       typename V::F32 acc[V::kSlices][kActs];
       multiply_codes<V, U, kActs>(panel, r, x, at, acc);
-      put<V, kActs>(acc, out + at * out_stride + r, out_stride,
+      put<V, kActs>(acc, done - at, out + at * out_stride + r, out_stride,
                     least(rows - r, V::kSlices * V::kWidth), false);
     }
   }
@@ -155,9 +234,7 @@ void mul_mat_blocks(const void* weights, int64_t row_bytes, int64_t rows, const 
   const CodePanel panel(memory, x.n);
   for (int64_t first = 0; first < rows; first += kPanelRows) {
     const int64_t count = least(rows - first, kPanelRows);
-    for (int64_t r = 0; r < count; ++r)
-      fill_row<V, U>(row + (first + r) * row_bytes, x.n, r, panel);
-    for (int64_t r = count; r < kPanelRows; ++r) clear_row<U>(x.n, r, panel);
+    fill_panel<V, U>(row + first * row_bytes, row_bytes, count, x.n, panel);
     each_tile<V::kActs>(x.rows, CodeTile<V, U>{panel, x, out + first, out_stride, count});
   }
 }
@@ -166,15 +243,16 @@ void mul_mat_blocks(const void* weights, int64_t row_bytes, int64_t rows, const 
 template <typename V, typename Load>
 void fill_floats(const uint8_t* weights, int64_t row_bytes, int64_t rows, int64_t from,
                  int64_t count, float* panel) {
-  for (int64_t r = 0; r < kPanelRows; ++r, weights += row_bytes) {
-    float values[kFloatStretch] = {};
-    if (r < rows) {
-      const auto* row = reinterpret_cast<const typename Load::Value*>(weights) + from;
+  for (int64_t first = 0; first < kPanelRows; first += kTurnedRows, panel += kTurnedRows) {
+    float values[kTurnedRows][kFloatStretch];
+    for (int64_t r = 0; r < kTurnedRows; ++r) {
+      const uint8_t* begin = weights + least(first + r, rows - 1) * row_bytes;
+      const auto* row = reinterpret_cast<const typename Load::Value*>(begin) + from;
       int64_t k = 0;
-      for (; k + V::kWidth <= count; k += V::kWidth) V::store(values + k, Load::lanes(row + k));
-      for (; k < count; ++k) values[k] = Load::one(row[k]);
+      for (; k + V::kWidth <= count; k += V::kWidth) V::store(values[r] + k, Load::lanes(row + k));
+      for (; k < count; ++k) values[r][k] = Load::one(row[k]);
     }
-    for (int64_t k = 0; k < count; ++k) panel[k * kPanelRows + r] = values[k];
+    turn<V>(values, count, panel);
   }
 }
 
@@ -189,13 +267,11 @@ struct FloatTile {
   int64_t rows;
 
   template <int kActs>
-  void operator()(int64_t at) const {
+  void operator()(int64_t at, int64_t done) const {
     const float* a0 = x.f32 + at * x.n + from;
     for (int64_t r = 0; r < rows; r += V::kSlices * V::kWidth) {
       typename V::F32 acc[V::kSlices][kActs];
-      for (auto& slice : acc) {
-        for (auto& lanes : slice) lanes = V::set1(0.0f);
-      }
+      set_zero<V>(acc);
       for (int64_t k = 0; k < count; ++k) {
         const float* lanes = panel + k * kPanelRows + r;
         for (int a = 0; a < kActs; ++a) {
@@ -204,7 +280,7 @@ struct FloatTile {
             acc[s][a] = V::fma(V::load(lanes + s * V::kWidth), value, acc[s][a]);
         }
       }
-      put<V, kActs>(acc, out + at * out_stride + r, out_stride,
+      put<V, kActs>(acc, done - at, out + at * out_stride + r, out_stride,
                     least(rows - r, V::kSlices * V::kWidth), from > 0);
     }
   }
@@ -220,8 +296,8 @@ void mul_mat_floats(const void* weights, int64_t row_bytes, int64_t rows, const 
     for (int64_t from = 0; from < x.n; from += kFloatStretch) {
       const int64_t stretch = least(x.n - from, kFloatStretch);
       fill_floats<V, Load>(row + first * row_bytes, row_bytes, count, from, stretch, panel);
-      each_tile<V::kActs>(x.rows,
-                          FloatTile<V>{panel, x, from, stretch, out + first, out_stride, count});
+      each_tile<V::kFloatActs>(
+          x.rows, FloatTile<V>{panel, x, from, stretch, out + first, out_stride, count});
     }
   }
 }

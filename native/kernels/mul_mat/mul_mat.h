@@ -6,7 +6,9 @@
 
 // Weight rows times many activation rows (prompts). A panel of weight rows is unpacked once into
 // bytes and scales, in cache, and multiplied with all activation rows: every type runs at about the
-// same speed. RUNTIME contract, as vec_dot.
+// same speed. RUNTIME contract, as vec_dot; where the machine multiplies BF16 (x86_avx512bf16),
+// activations are rounded to BF16 for weights of that type, and the contract holds for what they
+// then are.
 namespace nibble {
 
 // Rows of a panel: work is best cut at multiples of it.

@@ -2,6 +2,7 @@
 
 #include "kernels/peak/isa_tables.h"
 #include "kernels/peak/loops.h"
+#include "kernels/peak/x86_loops.h"
 
 namespace nibble {
 namespace {
@@ -26,26 +27,9 @@ struct Bytes {
   }
 };
 
-struct Floats {
-  using Sum = __m256;
-  static constexpr double kOperations = 2 * 8;
-  static Sum zero(int i) { return _mm256_set1_ps(static_cast<float>(i)); }
-  static Sum add(Sum sum, int i) {
-    return _mm256_fmadd_ps(sum, _mm256_set1_ps(0.5f),
-                           _mm256_set1_ps(static_cast<float>(1 + i % 2)));
-  }
-  static float reduce(Sum sum) {
-    float lanes[8];
-    _mm256_storeu_ps(lanes, sum);
-    float total = 0.0f;
-    for (const float lane : lanes) total += lane;
-    return total;
-  }
-};
-
 }  // namespace
 
 extern constexpr PeakLoops kPeak_x86_avx2 = {Isa::kX86Avx2, run_loop<Bytes, 10>,
-                                             run_loop<Floats, 12>};
+                                             run_loop<FloatsAvx2, 12>};
 
 }  // namespace nibble

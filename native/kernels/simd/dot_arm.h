@@ -152,6 +152,25 @@ struct DotNeon : Neon {
       vst1q_u16(to + 16 * i + 8, vreinterpretq_u16_u8(vzip2q_u8(low.val[i], high.val[i])));
     }
   }
+  static void transpose8(Bytes (&rows)[8]) {
+    // Four by four, a quarter at a time; the quarters off the diagonal change places.
+    uint8x16_t turned[8][2];
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      const int from = 4 * (quarter / 2);
+      const int half = quarter % 2;
+      const auto row = [&](int i) { return vreinterpretq_u32_u8(rows[from + i].val[half]); };
+      const auto pair = [](uint32x4_t a, uint32x4_t b, bool second) {
+        return vreinterpretq_u64_u32(second ? vtrn2q_u32(a, b) : vtrn1q_u32(a, b));
+      };
+      for (int odd = 0; odd < 2; ++odd) {
+        const uint64x2_t low = pair(row(0), row(1), odd == 1);
+        const uint64x2_t high = pair(row(2), row(3), odd == 1);
+        turned[4 * half + odd][quarter / 2] = vreinterpretq_u8_u64(vtrn1q_u64(low, high));
+        turned[4 * half + odd + 2][quarter / 2] = vreinterpretq_u8_u64(vtrn2q_u64(low, high));
+      }
+    }
+    for (int i = 0; i < 8; ++i) rows[i] = {{turned[i][0], turned[i][1]}};
+  }
   template <typename Index>
   static Bytes join(const int8_t (*table)[8], const Index* at) {
     const auto point = [&](int k) { return vreinterpret_u8_s8(vld1_s8(table[at[k]])); };
@@ -272,10 +291,16 @@ struct DotNeon : Neon {
   // 12 sums of integers and 12 of floats leave 8 of the 32 registers.
   static constexpr int kSlices = 2;
   static constexpr int kActs = 6;
+  static constexpr int kFloatActs = 6;
   static constexpr bool kUnsignedOnly = false;
   using Int = int32x4_t;
   static Int set1_int(int32_t x) { return vdupq_n_s32(x); }
   static F32 to_f32(Int v) { return vcvtq_f32_s32(v); }
+  // Products are added to sums of 32 bits at once.
+  using Part = Int;
+  static constexpr int fours_at_once(int) { return 8; }
+  static Part begin(Int acc) { return acc; }
+  static Int finish(Int, Part part) { return part; }
   template <bool kSigned>
   static Int dot4(Int acc, const uint8_t* codes, const int8_t* a) {
     int32_t four;

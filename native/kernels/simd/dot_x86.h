@@ -143,6 +143,24 @@ struct RowsAvx2 {
     store_bytes(reinterpret_cast<uint8_t*>(to), _mm256_unpacklo_epi8(low, high));
     store_bytes(reinterpret_cast<uint8_t*>(to + 16), _mm256_unpackhi_epi8(low, high));
   }
+  // Eight rows of eight words of 32 bits become columns.
+  static void transpose8(Bytes (&rows)[8]) {
+    Bytes pairs[8];  // rows 2 i and 2 i + 1 in turn: words 0, 1 | 4, 5; then words 2, 3 | 6, 7
+    for (int i = 0; i < 4; ++i) {
+      pairs[2 * i] = _mm256_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+      pairs[2 * i + 1] = _mm256_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; ++i) {  // of the first four rows words 2 i | 2 i + 4, then 2 i + 1 ..
+      const __m256i low[2] = {_mm256_unpacklo_epi64(pairs[i], pairs[i + 2]),
+                              _mm256_unpackhi_epi64(pairs[i], pairs[i + 2])};
+      const __m256i high[2] = {_mm256_unpacklo_epi64(pairs[i + 4], pairs[i + 6]),
+                               _mm256_unpackhi_epi64(pairs[i + 4], pairs[i + 6])};
+      for (int j = 0; j < 2; ++j) {
+        rows[2 * i + j] = _mm256_permute2x128_si256(low[j], high[j], 0x20);
+        rows[2 * i + j + 4] = _mm256_permute2x128_si256(low[j], high[j], 0x31);
+      }
+    }
+  }
   // Four points of 8 values of a codebook, and eight of 4.
   template <typename Index>
   static Bytes join(const int8_t (*table)[8], const Index* at) {
@@ -301,18 +319,33 @@ struct DotAvx2 : Avx2, RowsAvx2 {
     return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
 
-  // Registers of the panel's micro-kernel: 4 sums of integers, 4 of floats, codes, their sign.
-  static constexpr int kSlices = 1;
-  static constexpr int kActs = 4;
+  // Registers of the panel's micro-kernel: 6 sums of integers, 6 of floats, codes, activations.
+  static constexpr int kSlices = 2;
+  static constexpr int kActs = 3;
+  static constexpr int kFloatActs = 6;
   static constexpr bool kUnsignedOnly = false;
   using Int = __m256i;
   static Int set1_int(int32_t x) { return _mm256_set1_epi32(x); }
   static F32 to_f32(Int v) { return _mm256_cvtepi32_ps(v); }
+  // Products are added in pairs, in 16 bits as long as they fit.
+  using Part = __m256i;
+  static constexpr int fours_at_once(int most) { return 32767 / (2 * 127 * most); }
+  static Part begin(Int) { return _mm256_setzero_si256(); }
+  static Int finish(Int acc, Part part) {
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(part, _mm256_set1_epi16(1)));
+  }
   template <bool kSigned>
-  static Int dot4(Int acc, const uint8_t* codes, const int8_t* a) {
+  static Part dot4(Part acc, const uint8_t* codes, const int8_t* a) {
     int32_t four;
     std::memcpy(&four, a, sizeof(four));
-    return _mm256_add_epi32(acc, fours<kSigned>(load_bytes(codes), _mm256_set1_epi32(four)));
+    Bytes lanes = load_bytes(codes);
+    Bytes values = _mm256_set1_epi32(four);
+    to_unsigned<kSigned>(&lanes, &values);
+    acc = _mm256_add_epi16(acc, _mm256_maddubs_epi16(lanes, values));
+#if defined(__GNUC__)
+    __asm__("" : "+x"(acc));  // or g++ makes all products first, and has no registers for them
+#endif
+    return acc;
   }
 };
 

@@ -32,10 +32,16 @@ struct DotAvx512Vnni : RowsAvx512 {
   // 128 added, which the zero point takes back.
   static constexpr int kSlices = 2;
   static constexpr int kActs = 6;
+  static constexpr int kFloatActs = 6;
   static constexpr bool kUnsignedOnly = true;
   using Int = __m512i;
   static Int set1_int(int32_t x) { return _mm512_set1_epi32(x); }
   static F32 to_f32(Int v) { return _mm512_cvtepi32_ps(v); }
+  // Products are added to sums of 32 bits at once.
+  using Part = Int;
+  static constexpr int fours_at_once(int) { return 8; }
+  static Part begin(Int acc) { return acc; }
+  static Int finish(Int, Part part) { return part; }
   template <bool kSigned>
   static Int dot4(Int acc, const uint8_t* codes, const int8_t* a) {
     int32_t four;

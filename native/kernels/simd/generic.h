@@ -168,6 +168,11 @@ struct Generic {
   static void store_pairs(uint16_t* to, Bytes low, Bytes high) {
     for (int i = 0; i < 32; ++i) to[i] = static_cast<uint16_t>(low.lane[i] | high.lane[i] << 8);
   }
+  static void transpose8(Bytes (&rows)[8]) {
+    Bytes columns[8];
+    for (int i = 0; i < 8; ++i) columns[i] = each_word([&](int r) { return word(rows[r], i); });
+    for (int i = 0; i < 8; ++i) rows[i] = columns[i];
+  }
   template <int kDims, typename Index>
   static Bytes join(const int8_t (*table)[kDims], const Index* at) {
     Bytes b;
@@ -222,6 +227,7 @@ struct Generic {
   static constexpr bool kTakesEights = false;
   static constexpr int kSlices = 1;
   static constexpr int kActs = 1;
+  static constexpr int kFloatActs = 1;
   static constexpr bool kUnsignedOnly = false;
   static Int set1_int(int32_t x) {
     Int v;
@@ -231,6 +237,11 @@ struct Generic {
   static F32 to_f32(Int v) {
     return each([&](int i) { return static_cast<float>(v.lane[i]); });
   }
+  // Products are added to sums of 32 bits at once.
+  using Part = Int;
+  static constexpr int fours_at_once(int) { return 8; }
+  static Part begin(Int acc) { return acc; }
+  static Int finish(Int, Part part) { return part; }
   template <bool kSigned>
   static Int dot4(Int acc, const uint8_t* codes, const int8_t* a) {
     for (int i = 0; i < kWidth; ++i) acc.lane[i] += four<kSigned>(codes + 4 * i, a);

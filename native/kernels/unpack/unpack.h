@@ -14,7 +14,7 @@
 // Block -> codes in registers, scales and mins: the only thing that products and dequantize_row
 // have to know of a type. A value is scale * (code - kZero) + min, with a scale (and with kHasMin a
 // min) for every kGroup values: those floats are the scalar reference's, bit for bit. Codes are 0
-// .. 63, or with kSigned -128 .. 127.
+// .. kMost, or with kSigned -kMost .. kMost.
 //
 // Written once over the bytes of an instruction set V (kernels/simd/dot_*.h). Anonymous: every file
 // of an instruction set compiles its own copy.
@@ -35,6 +35,7 @@ struct UnpackBlock32 {
   static constexpr int kValues = 32;
   static constexpr int kGroup = 32;
   static constexpr bool kSigned = false;
+  static constexpr int kMost = 15;
   static constexpr int kZero = 0;
   static constexpr bool kHasMin = false;
   static constexpr bool kComesInEights = false;
@@ -106,6 +107,7 @@ NIBBLE_INLINE typename V::TwoBytes five_bits_of_two(const Block& low, const Bloc
 }
 
 struct UnpackQ5_0 : UnpackAfterHalf<UnpackQ5_0, BlockQ5_0> {
+  static constexpr int kMost = 31;
   static constexpr int kZero = 16;
 
   template <typename V>
@@ -119,6 +121,7 @@ struct UnpackQ5_0 : UnpackAfterHalf<UnpackQ5_0, BlockQ5_0> {
 };
 
 struct UnpackQ5_1 : UnpackAfterHalf<UnpackQ5_1, BlockQ5_1> {
+  static constexpr int kMost = 31;
   static constexpr bool kHasMin = true;
 
   template <typename V>
@@ -133,6 +136,7 @@ struct UnpackQ5_1 : UnpackAfterHalf<UnpackQ5_1, BlockQ5_1> {
 
 struct UnpackQ8_0 : UnpackAfterHalf<UnpackQ8_0, BlockQ8_0> {
   static constexpr bool kSigned = true;
+  static constexpr int kMost = 128;
 
   template <typename V>
   static typename V::Bytes codes(const Block& block) {
@@ -159,6 +163,7 @@ struct UnpackQ6_K {
   static constexpr int kValues = 256;
   static constexpr int kGroup = 16;
   static constexpr bool kSigned = false;
+  static constexpr int kMost = 63;
   static constexpr int kZero = 32;
   static constexpr bool kHasMin = false;
   static constexpr bool kComesInEights = true;

@@ -14,6 +14,7 @@ namespace {
 struct UnpackFewBits {
   static constexpr int kGroup = 32;
   static constexpr bool kSigned = false;
+  static constexpr int kMost = 3;
   static constexpr int kZero = 1;
   static constexpr bool kHasMin = false;
   static constexpr bool kComesInEights = false;

@@ -21,6 +21,7 @@ struct UnpackPoints {
   static constexpr int kValues = kSuperBlock;
   static constexpr int kGroup = kGroupValues;
   static constexpr bool kSigned = true;
+  static constexpr int kMost = 63;
   static constexpr int kZero = 0;
   static constexpr bool kHasMin = false;
   static constexpr bool kComesInEights = false;
@@ -169,6 +170,7 @@ static inline uint64_t upper_bytes(const uint16_t numbers[8]) {
 struct UnpackIQ1_S : UnpackPoints<32> {
   using Block = BlockIQ1_S;
   static constexpr bool kSigned = false;
+  static constexpr int kMost = 18;
   static constexpr int kZero = 9;
 
   template <typename V>
@@ -191,6 +193,7 @@ struct UnpackIQ1_S : UnpackPoints<32> {
 struct UnpackIQ1_M : UnpackPoints<16> {
   using Block = BlockIQ1_M;
   static constexpr bool kSigned = false;
+  static constexpr int kMost = 18;
   static constexpr int kZero = 9;
 
   template <typename V>

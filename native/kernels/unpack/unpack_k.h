@@ -105,6 +105,7 @@ struct UnpackSuperBlock {
 struct UnpackQ4_K : UnpackSuperBlock {
   using Block = BlockQ4_K;
   static constexpr int kGroup = 32;
+  static constexpr int kMost = 15;
 
   template <typename V>
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
@@ -129,6 +130,7 @@ struct UnpackQ4_K : UnpackSuperBlock {
 struct UnpackQ5_K : UnpackSuperBlock {
   using Block = BlockQ5_K;
   static constexpr int kGroup = 32;
+  static constexpr int kMost = 31;
 
   template <typename V>
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
@@ -154,6 +156,7 @@ struct UnpackQ5_K : UnpackSuperBlock {
 struct UnpackQ2_K : UnpackSuperBlock {
   using Block = BlockQ2_K;
   static constexpr int kGroup = 16;
+  static constexpr int kMost = 3;
 
   template <typename V>
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
@@ -187,6 +190,7 @@ struct UnpackQ2_K : UnpackSuperBlock {
 struct UnpackQ3_K : UnpackSuperBlock {
   using Block = BlockQ3_K;
   static constexpr int kGroup = 16;
+  static constexpr int kMost = 7;
   static constexpr int kZero = 4;
   static constexpr bool kHasMin = false;
 

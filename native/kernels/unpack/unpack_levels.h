@@ -24,6 +24,7 @@ NIBBLE_INLINE typename V::TwoBytes levels_of_two(const int8_t (&levels)[16], con
 
 struct UnpackIQ4_NL : UnpackAfterHalf<UnpackIQ4_NL, BlockIQ4_NL> {
   static constexpr bool kSigned = true;
+  static constexpr int kMost = 128;
 
   template <typename V>
   static typename V::Bytes codes(const Block& block) {
@@ -39,6 +40,7 @@ struct UnpackIQ4_XS : UnpackBlock32 {
   using Block = BlockIQ4_XS;
   static constexpr int kValues = kSuperBlock;
   static constexpr bool kSigned = true;
+  static constexpr int kMost = 128;
   static constexpr bool kComesInEights = true;
 
   template <typename V>
@@ -61,6 +63,7 @@ struct UnpackIQ4_XS : UnpackBlock32 {
 struct UnpackMXFP4 : UnpackBlock32 {
   using Block = BlockMXFP4;
   static constexpr bool kSigned = true;
+  static constexpr int kMost = 12;
   static constexpr bool kComesInEights = true;
 
   template <typename V>
@@ -85,6 +88,7 @@ struct UnpackNVFP4 {
   static constexpr int kValues = 64;
   static constexpr int kGroup = 16;
   static constexpr bool kSigned = true;
+  static constexpr int kMost = 12;
   static constexpr int kZero = 0;
   static constexpr bool kHasMin = false;
   static constexpr bool kComesInEights = false;

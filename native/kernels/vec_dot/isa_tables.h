@@ -7,6 +7,7 @@
 namespace nibble {
 
 extern const KernelTable<VecDot> kVecDot_x86_avx512vnni;
+extern const KernelTable<VecDot> kVecDot_x86_avxvnni;
 extern const KernelTable<VecDot> kVecDot_x86_avx2;
 extern const KernelTable<VecDot> kVecDot_arm_neondot;
 extern const KernelTable<VecDot> kVecDot_arm_neon;
@@ -14,8 +15,8 @@ extern const KernelTable<VecDot> kVecDot_generic;
 
 // Those of this architecture, best first.
 #if defined(__x86_64__) || defined(_M_X64)
-constexpr const KernelTable<VecDot>* kVecDotTables[] = {&kVecDot_x86_avx512vnni, &kVecDot_x86_avx2,
-                                                        &kVecDot_generic};
+constexpr const KernelTable<VecDot>* kVecDotTables[] = {
+    &kVecDot_x86_avx512vnni, &kVecDot_x86_avxvnni, &kVecDot_x86_avx2, &kVecDot_generic};
 #elif defined(__aarch64__) || defined(_M_ARM64)
 constexpr const KernelTable<VecDot>* kVecDotTables[] = {&kVecDot_arm_neondot, &kVecDot_arm_neon,
                                                         &kVecDot_generic};
