@@ -16,15 +16,23 @@ namespace {
 constexpr int64_t kWords = int64_t{1} << 26;  // 512 MiB
 constexpr int64_t kPiece = int64_t{1} << 17;  // 1 MiB
 constexpr int kPasses = 6;
-constexpr int kSums = 16;
+constexpr int kStreams = 4;
+constexpr int kLine = 8;
 
+// Four streams side by side: where one comes to the end of a page, the processor foresees the
+// others.
 uint64_t sum_of(const uint64_t* words, int64_t n) {
-  uint64_t sums[kSums] = {};
-  for (int64_t i = 0; i < n; i += kSums) {
-    for (int j = 0; j < kSums; ++j) sums[j] += words[i + j];
+  const int64_t part = n / kStreams;
+  uint64_t sums[kStreams][kLine] = {};
+  for (int64_t i = 0; i < part; i += kLine) {
+    for (int s = 0; s < kStreams; ++s) {
+      for (int j = 0; j < kLine; ++j) sums[s][j] += words[s * part + i + j];
+    }
   }
   uint64_t sum = 0;
-  for (const uint64_t each : sums) sum += each;
+  for (const auto& stream : sums) {
+    for (const uint64_t each : stream) sum += each;
+  }
   return sum;
 }
 

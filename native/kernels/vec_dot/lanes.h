@@ -161,13 +161,14 @@ void dot_rows(const uint8_t* weights, int64_t row_bytes, ActivationPart a, int64
     sums.products[r] = sums.others[r] = sums.mins[r] = V::zero8();
     sums.few_mins[r] = 0.0;
   });
-  const uint8_t* next = weights + kRows * row_bytes;
+  // Rows side by side are no stream that the processor foresees, so what comes two rounds later is
+  // asked for: into the second cache, since the first one has too few places for lines on their way
+  // (Q8_0 came half as fast).
+  const uint8_t* later = weights + 2 * kRows * row_bytes;
   int64_t left = n;
   for (; left >= kBlocks * U::kValues; left -= kBlocks * U::kValues) {
-    // Rows side by side are no stream that the processor foresees: the next ones are asked for
-    // here.
-    for (int k = 0; k < kRows * kBytes; k += 64) prefetch(next + k);
-    next += kRows * kBytes;
+    for (int k = 0; k < kRows * kBytes; k += 64) prefetch(later + k);
+    later += kRows * kBytes;
     if constexpr (kEights) {
       add_eight<V, U, kRows>(weights, row_bytes, a, &sums);
     } else {
