@@ -82,8 +82,9 @@ describe("divergence from a reference", () => {
     expect(divergence.perplexityRatio).toEqual({ value: 1, standardError: 0 });
     // The engine sums up probabilities itself where no logits are asked for.
     const plain = await perplexity(f32, windows);
-    expect(report.perplexity).toBeCloseTo(plain.perplexity, 6);
-    expect(report.standardError).toBeCloseTo(plain.standardError, 6);
+    // In other numbers of rows at a time, of which few are added up in another order than many.
+    expect(report.perplexity / plain.perplexity).toBeCloseTo(1, 6);
+    expect(report.standardError / plain.standardError).toBeCloseTo(1, 6);
   });
 
   it("is shown as it goes, and its figures agree with each other", async () => {

@@ -113,16 +113,18 @@ void softmax(float* x, int64_t n) {
 }
 
 double log_sum_exp(const float* x, int64_t n) {
-  // Of so many values the sum is one of floats.
-  constexpr int64_t kStretch = 1024;
-  const float largest = largest_of(x, n);
-  double sum = 0;
-  for (int64_t i = 0; i < n; i += kStretch) {
-    const int64_t count = n - i < kStretch ? n - i : kStretch;
-    sum += static_cast<double>(
-        sum_each(x + i, count, [largest](float value) { return exp_of(value - largest); }));
+  constexpr int kSums = 16;
+  const double largest = static_cast<double>(largest_of(x, n));
+  double sums[kSums] = {};
+  int64_t i = 0;
+  for (; i + kSums <= n; i += kSums) {
+    for (int j = 0; j < kSums; ++j)
+      sums[j] += exact_exp_of(static_cast<double>(x[i + j]) - largest);
   }
-  return static_cast<double>(largest) + std::log(sum);
+  for (int j = 0; i < n; ++i, ++j) sums[j] += exact_exp_of(static_cast<double>(x[i]) - largest);
+  double sum = 0;
+  for (const double each : sums) sum += each;
+  return largest + std::log(sum);
 }
 
 float inverse_size(const float* x, int64_t n, float eps) {
