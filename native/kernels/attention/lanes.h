@@ -133,10 +133,10 @@ struct Range {
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// e^x as exp_of of row_math/functions.h, for x of at most 0.
+// e^x as exp_of of row_math/functions.h, for x of at most 0; NaN stays.
 template <typename V>
 typename V::F32 exp_of_lanes(typename V::F32 x) {
-  const typename V::F32 kept = V::max(V::set1(-87.0f), x);
+  const typename V::F32 kept = V::not_below(x, V::set1(-87.0f));
   const typename V::F32 magic = V::set1(12582912.0f);
   const typename V::F32 shifted = V::fma(kept, V::set1(1.44269504f), magic);
   const typename V::F32 whole = V::sub(shifted, magic);

@@ -28,6 +28,8 @@ struct Neon {
   static F32 abs(F32 a) { return vabsq_f32(a); }
   static F32 min(F32 a, F32 b) { return vminnmq_f32(a, b); }
   static F32 max(F32 a, F32 b) { return vmaxnmq_f32(a, b); }
+  // The larger, and NaN where a is NaN.
+  static F32 not_below(F32 a, F32 low) { return vmaxq_f32(a, low); }
   static Mask gt(F32 a, F32 b) { return vcgtq_f32(a, b); }
   static Mask equal(F32 a, F32 b) { return vceqq_f32(a, b); }
   static Mask both(Mask a, Mask b) { return vandq_u32(a, b); }

@@ -37,6 +37,10 @@ struct Generic {
   static F32 sub(F32 a, F32 b) {
     return each([&](int i) { return a.lane[i] - b.lane[i]; });
   }
+  // The larger, and NaN where a is NaN.
+  static F32 not_below(F32 a, F32 low) {
+    return each([&](int i) { return low.lane[i] > a.lane[i] ? low.lane[i] : a.lane[i]; });
+  }
   static F32 max(F32 a, F32 b) {
     return each([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
   }

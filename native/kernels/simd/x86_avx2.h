@@ -30,6 +30,8 @@ struct Avx2 {
   static F32 abs(F32 a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
   static F32 min(F32 a, F32 b) { return _mm256_min_ps(a, b); }
   static F32 max(F32 a, F32 b) { return _mm256_max_ps(a, b); }
+  // The larger, and NaN where a is NaN: the second operand is what it gives then.
+  static F32 not_below(F32 a, F32 low) { return _mm256_max_ps(low, a); }
   static Mask gt(F32 a, F32 b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
   static Mask equal(F32 a, F32 b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
   static Mask both(Mask a, Mask b) { return _mm256_and_ps(a, b); }

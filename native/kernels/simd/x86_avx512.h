@@ -30,6 +30,8 @@ struct Avx512 {
   static F32 abs(F32 a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a); }
   static F32 min(F32 a, F32 b) { return _mm512_min_ps(a, b); }
   static F32 max(F32 a, F32 b) { return _mm512_max_ps(a, b); }
+  // The larger, and NaN where a is NaN: the second operand is what it gives then.
+  static F32 not_below(F32 a, F32 low) { return _mm512_max_ps(low, a); }
   static Mask gt(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
   static Mask equal(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
   static Mask both(Mask a, Mask b) { return static_cast<Mask>(a & b); }
