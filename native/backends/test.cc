@@ -500,10 +500,10 @@ void test_attention_of(Heads heads, int64_t head_dim, int64_t window, FormatId t
 // whose edges lie in, at and beside the blocks'.
 void test_depth() {
   for (const FormatId type : {kIdF16, kIdQ8_0}) {
-    for (const int64_t window : {0, 63, 64, 65, 130, 700}) {
-      check_attention(attention_input({4, 2}, 32, window, type, 1200), {{1190, 1, 3}, {700, 300}});
+    for (const int64_t window : {0, 64, 65, 700}) {
+      check_attention(attention_input({4, 2}, 32, window, type, 1100), {{1090, 1, 3}});
     }
-    check_attention(attention_input({7, 1}, 64, 0, type, 700), {{640, 1, 2, 4}});
+    check_attention(attention_input({7, 1}, 64, 130, type, 600), {{340, 250, 1, 2, 4}});
   }
   check_attention(attention_input({3, 1}, 80, 0, kIdF16, 700), {{640, 1}});
 }
@@ -513,14 +513,14 @@ void test_depth() {
 void test_far_scores() {
   for (const FormatId type : {kIdF16, kIdQ8_0}) {
     for (const float size : {30.0f, -30.0f, 1000.0f, -1000.0f}) {
-      for (const int64_t period : {1, 50, 64, 130}) {
+      for (const int64_t period : {1, 64, 130}) {
         testing::AttentionInput in = attention_input({2, 1}, 32, 0, type, 300);
         for (float& q : in.q) q = std::fabs(q);
         for (size_t i = 0; i < in.k.size(); ++i) {
           const int64_t token = static_cast<int64_t>(i) / in.head_dim;
           in.k[i] = token / period % 2 == 0 ? size : -size;
         }
-        check_attention(in, {{300}, {290, 1}});
+        check_attention(in, {{290, 1}});
       }
     }
   }
@@ -529,14 +529,14 @@ void test_far_scores() {
 // A value that is NaN reaches those that see its token, and nobody else; so does a key.
 void test_nan() {
   for (const FormatId type : {kIdF16, kIdQ8_0}) {
-    for (const Heads heads : {Heads{1, 1}, Heads{8, 1}, Heads{6, 2}}) {
-      for (const int64_t window : {0, 40, 100}) {
+    for (const Heads heads : {Heads{8, 1}, Heads{6, 2}}) {
+      for (const int64_t window : {0, 40}) {
         for (const int64_t token : {0, 63, 70, 199}) {
           for (const bool is_key : {false, true}) {
             testing::AttentionInput in = attention_input(heads, 32, window, type, 200);
             std::vector<float>& row = is_key ? in.k : in.v;
             row[static_cast<size_t>(token * heads.kv_heads * 32 + 5)] = kNaN;
-            check_attention(in, {{200}, {190, 1, 3}});
+            check_attention(in, {{190, 1, 3}});
           }
         }
       }
