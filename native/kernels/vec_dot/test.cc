@@ -9,6 +9,9 @@
 namespace nibble {
 namespace {
 
+// Two rounds of four rows, and one row more.
+constexpr int kRows = 9;
+
 using testing::ActivationRows;
 using testing::Random;
 using testing::Sample;
@@ -21,12 +24,12 @@ void test_product(const Format& format, Isa isa, const WeightRows& weights,
   CHECK(kernel != nullptr && (used == isa || is_partial(isa)), format.name,
         static_cast<int64_t>(isa));
   for (int64_t at = 0; at < x.rows; ++at) {
-    float out[6] = {};
-    out[5] = 42.0f;
+    float out[kRows + 1] = {};
+    out[kRows] = 42.0f;
     kernel(weights.blocks.data(), weights.row_bytes, weights.rows, x.view(), at, out);
     for (int64_t r = 0; r < weights.rows; ++r)
       CHECK(is_product(weights, r, x, at, out[r]), format.name, weights.n);
-    CHECK(out[5] == 42.0f, format.name, weights.n);
+    CHECK(out[kRows] == 42.0f, format.name, weights.n);
   }
 }
 
@@ -37,7 +40,7 @@ void test_products(const Format& format) {
   for (const Sample sample : testing::kProductSamples) {
     for (const int64_t blocks : {1, 2, 7}) {
       const int64_t n = quantized ? blocks * format.values_per_block : blocks * 37;
-      const WeightRows weights(format, sample, random, 5, n);
+      const WeightRows weights(format, sample, random, kRows, n);
       for (const Sample act : testing::kProductSamples) {
         const ActivationRows x(act, random, 3, n, quantized);
         for (const Isa isa : kRuntimeIsas) {
