@@ -80,10 +80,10 @@ struct WeightRows {
   }
 
   // Products take scale * code and min apart: a value near 0 is a difference of two that are as
-  // large as the group's largest. Only these two need that room.
+  // large as the group's largest.
   static bool by_group(const Format& format) {
-    constexpr uint32_t kNeedRoom[] = {kIdQ4_1, kIdQ5_K};
-    return contains(kNeedRoom, format.id);
+    constexpr uint32_t kWithMins[] = {kIdQ4_1, kIdQ5_1, kIdQ2_K, kIdQ4_K, kIdQ5_K};
+    return contains(kWithMins, format.id);
   }
 };
 

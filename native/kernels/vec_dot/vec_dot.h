@@ -5,9 +5,8 @@
 #include "kernels/row_math/activations.h"
 
 // Weight rows times one activation row (decode), straight from the packed blocks. RUNTIME contract:
-// the sum in any order, within 1e-5 of the sum of the products' magnitudes. Q4_1 and Q5_K have
-// scale * code and min summed apart, so the magnitude of a weight is the largest of its 32 there;
-// the other types with mins keep to the bound as it is.
+// the sum in any order, within 1e-5 of the sum of the products' magnitudes. Types with mins have
+// scale * code and min summed apart, so the magnitude of a weight is the largest of its 32 there.
 namespace nibble {
 
 // out[r] = weights[r] . x for `rows` rows, `row_bytes` apart; `x` is row `at` of the activations.
