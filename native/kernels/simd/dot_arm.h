@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/simd/arm_neon.h"
 
@@ -70,10 +71,6 @@ struct DotNeon : Neon {
   static TwoBytes nibbles_of_two(const uint8_t* low, const uint8_t* high) {
     const Bytes both = load_two(low, high);
     return {mask(both, 0x0f), right<4>(both)};
-  }
-  static Bytes upper_nibbles(const uint8_t* p) {
-    const uint8x16_t bytes = vld1q_u8(p);
-    return {{vshlq_n_u8(bytes, 4), vandq_u8(bytes, vdupq_n_u8(0xf0))}};
   }
   static Bytes add_where(Bytes b, uint32_t bits, uint8_t x) {
     return either(b, mask(spread(bits), x));
@@ -203,11 +200,6 @@ struct DotNeon : Neon {
   static float32x4x2_t scaled8(uint64_t scales, float d) {
     return scaled_words(vmovl_s8(vcreate_s8(scales)), d);
   }
-  static void scale_sixteen(uint64_t low, uint64_t high, float d, float32x4x2_t* out) {
-    const int16x8_t words = vreinterpretq_s16_s8(vcombine_s8(vcreate_s8(low), vcreate_s8(high)));
-    out[0] = scaled_words(vshrq_n_s16(vshlq_n_s16(words, 8), 8), d);
-    out[1] = scaled_words(vshrq_n_s16(words, 8), d);
-  }
   static void scale_tops(Bytes words, float d, float* out) {
     for (int i = 0; i < 2; ++i) {
       const uint32x4_t top = vshrq_n_u32(vreinterpretq_u32_u8(words.val[i]), 27);
@@ -250,6 +242,11 @@ struct DotNeon : Neon {
   static F8 of_fours(F8 v) {
     return {{vdupq_laneq_f32(v.val[0], k), vdupq_laneq_f32(v.val[1], k)}};
   }
+  template <int p>
+  static F8 of_pairs(F8 v) {
+    const float32x4_t four = v.val[p / 2];
+    return {{vdupq_laneq_f32(four, 2 * p % 4), vdupq_laneq_f32(four, 2 * p % 4 + 1)}};
+  }
   static F8 add_pairs8(const float* p) {
     return {{vpaddq_f32(vld1q_f32(p), vld1q_f32(p + 4)),
              vpaddq_f32(vld1q_f32(p + 8), vld1q_f32(p + 12))}};
@@ -264,6 +261,8 @@ struct DotNeon : Neon {
     return {{vmulq_f32(a.val[0], b.val[0]), vmulq_f32(a.val[1], b.val[1])}};
   }
   static F8 set8(float x) { return {{vdupq_n_f32(x), vdupq_n_f32(x)}}; }
+  static F8 all_half(uint16_t x) { return set8(half(x)); }
+  static F8 whole8(uint64_t bytes) { return scaled8(bytes, 1.0f); }
   static F8 pair8(const float* pair) { return {{vdupq_n_f32(pair[0]), vdupq_n_f32(pair[1])}}; }
   static float sum8(F8 v) { return vaddvq_f32(vaddq_f32(v.val[0], v.val[1])); }
   using I8 = int32x4x2_t;
@@ -271,6 +270,40 @@ struct DotNeon : Neon {
   static F8 to_f8(I8 v) { return {{vcvtq_f32_s32(v.val[0]), vcvtq_f32_s32(v.val[1])}}; }
   static I8 minus_i8(I8 a, I8 b) {
     return {{vsubq_s32(a.val[0], b.val[0]), vsubq_s32(a.val[1], b.val[1])}};
+  }
+  // Of groups 0 .. 3 and 4 .. 7: for their first 16 values, and for the others.
+  struct Scales {
+    int32x4_t first[2];
+    int32x4_t second[2];
+  };
+  static Scales scales_of(const uint64_t (&groups)[1]) {
+    const int16x8_t wide = vmovl_s8(vcreate_s8(groups[0]));
+    const int32x4_t low = vmovl_s16(vget_low_s16(wide));
+    const int32x4_t high = vmovl_high_s16(wide);
+    return {{low, high}, {low, high}};
+  }
+  static Scales scales_of(const uint64_t (&halves)[2]) {
+    // As 16 bits each, two lie in a lane: that of a group's first 16 values is the lower one.
+    Scales scales;
+    for (int i = 0; i < 2; ++i) {
+      const int16x8_t wide = vmovl_s8(vcreate_s8(halves[i]));
+      const int32x4_t pairs = vreinterpretq_s32_s16(wide);
+      scales.first[i] = vshrq_n_s32(vshlq_n_s32(pairs, 16), 16);
+      scales.second[i] = vshrq_n_s32(pairs, 16);
+    }
+    return scales;
+  }
+  template <int p>
+  static I8 weigh(I8 even, I8 odd, const Scales& scales) {
+    const int32x4_t first = scales.first[p / 2];
+    const int32x4_t second = scales.second[p / 2];
+    constexpr int a = 2 * p % 4;
+    const auto weighted = [&](I8 dots, auto at) {
+      constexpr int lane = decltype(at)::value;
+      return vmlaq_laneq_s32(vmulq_laneq_s32(dots.val[0], first, lane), dots.val[1], second, lane);
+    };
+    return {{weighted(even, std::integral_constant<int, a>()),
+             weighted(odd, std::integral_constant<int, a + 1>())}};
   }
   template <bool kSigned>
   static I8 dot_bytes(I8 acc, Bytes codes, Bytes a) {

@@ -64,12 +64,6 @@ struct RowsAvx2 {
     const Bytes both = load_two(low, high);
     return {mask(both, 0x0f), mask(right<4>(both), 0x0f)};
   }
-  // The low halves of 16 bytes, as high ones, then their high halves.
-  static Bytes upper_nibbles(const uint8_t* p) {
-    const __m256i twice =
-        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-    return mask(_mm256_sllv_epi64(twice, _mm256_setr_epi64x(4, 4, 0, 0)), 0xf0);
-  }
   // x more where a bit is set, of 32, in bytes that have none of its bits.
   static Bytes add_where(Bytes b, uint32_t bits, uint8_t x) {
     return either(b, mask(spread(bits), x));
@@ -181,16 +175,6 @@ struct RowsAvx2 {
   static void scale_eight(uint64_t scales, float d, float* out) {
     _mm256_storeu_ps(out, scaled8(scales, d));
   }
-  // The same of sixteen: the even ones, and the odd ones.
-  static void scale_sixteen(uint64_t low, uint64_t high, float d, __m256* out) {
-    const __m128i bytes = _mm_set_epi64x(static_cast<int64_t>(high), static_cast<int64_t>(low));
-    const auto scaled = [d](__m128i words) {
-      const __m256 values = _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_srai_epi16(words, 8)));
-      return _mm256_mul_ps(values, _mm256_set1_ps(d));
-    };
-    out[0] = scaled(_mm_slli_epi16(bytes, 8));
-    out[1] = scaled(bytes);
-  }
   // The same of 2 x + 1 of the highest 4 bits x of eight words.
   static void scale_tops(Bytes words, float d, float* out) {
     const __m256i odd = _mm256_or_si256(_mm256_srli_epi32(words, 27), _mm256_set1_epi32(1));
@@ -236,6 +220,13 @@ struct RowsAvx2 {
   static F8 of_fours(F8 v) {
     return _mm256_permute_ps(v, k * 0x55);
   }
+  // Numbers 2 p, 2 p, 2 p + 1 and 2 p + 1, and the same four again: what weigh<p> gives belongs to.
+  template <int p>
+  static F8 of_pairs(F8 v) {
+    constexpr int a = 2 * p;
+    constexpr int b = a + 1;
+    return _mm256_permutevar8x32_ps(v, _mm256_setr_epi32(a, a, b, b, a, a, b, b));
+  }
   // Sums of two neighbours of 16.
   static F8 add_pairs8(const float* p) {
     const __m256 sums = _mm256_hadd_ps(load8(p), load8(p + 8));
@@ -257,11 +248,45 @@ struct RowsAvx2 {
     return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
   }
 
+  static F8 all_half(uint16_t x) {
+    return _mm256_cvtph_ps(_mm_set1_epi16(static_cast<int16_t>(x)));
+  }
+  // Eight signed bytes.
+  static F8 whole8(uint64_t bytes) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(bytes))));
+  }
+
   // Sums of four.
   using I8 = __m256i;
   static I8 zero_i8() { return _mm256_setzero_si256(); }
   static F8 to_f8(I8 v) { return _mm256_cvtepi32_ps(v); }
   static I8 minus_i8(I8 a, I8 b) { return _mm256_sub_epi32(a, b); }
+  // Whole scales of eight groups of 32: those of the first 16 values, then of the others.
+  using Scales = __m256i;
+  static Scales scales_of(const uint64_t (&groups)[1]) {
+    const __m128i bytes = _mm_cvtsi64_si128(static_cast<int64_t>(groups[0]));
+    return _mm256_broadcastsi128_si256(_mm_cvtepi8_epi16(bytes));
+  }
+  static Scales scales_of(const uint64_t (&halves)[2]) {
+    const __m256i bytes = _mm256_broadcastsi128_si256(
+        _mm_set_epi64x(static_cast<int64_t>(halves[1]), static_cast<int64_t>(halves[0])));
+    constexpr char no = -1;
+    const __m256i which =
+        _mm256_setr_epi8(no, 0, no, 2, no, 4, no, 6, no, 8, no, 10, no, 12, no, 14,  //
+                         no, 1, no, 3, no, 5, no, 7, no, 9, no, 11, no, 13, no, 15);
+    return _mm256_srai_epi16(_mm256_shuffle_epi8(bytes, which), 8);
+  }
+  // Sums of four of groups 2 p and 2 p + 1, which fit 16 bits, times their scales.
+  template <int p>
+  static I8 weigh(I8 even, I8 odd, Scales scales) {
+    constexpr int a = 4 * p;
+    constexpr int b = a + 1;
+    constexpr int c = a + 2;
+    constexpr int d = a + 3;
+    const __m128i which = _mm_setr_epi8(a, b, a, b, a, b, a, b, c, d, c, d, c, d, c, d);
+    return _mm256_madd_epi16(_mm256_packs_epi32(even, odd),
+                             _mm256_shuffle_epi8(scales, _mm256_broadcastsi128_si256(which)));
+  }
 
   static __m128i join_two(const int8_t* low, const int8_t* high) {
     return _mm_castps_si128(

@@ -8,7 +8,6 @@
 #include "formats/q4_1.h"
 #include "formats/q5_0.h"
 #include "formats/q5_1.h"
-#include "formats/q6_k.h"
 #include "formats/q8_0.h"
 
 // Block -> codes in registers, scales and mins: the only thing that products and dequantize_row
@@ -39,6 +38,7 @@ struct UnpackBlock32 {
   static constexpr int kZero = 0;
   static constexpr bool kHasMin = false;
   static constexpr bool kComesInEights = false;
+  static constexpr bool kHasWholeScales = false;
 };
 
 // Of those, the ones that have an f16 scale (and a min after it) before codes that Self reads. They
@@ -56,12 +56,12 @@ struct UnpackAfterHalf : UnpackBlock32 {
     if constexpr (Self::kHasMin) min[0] = V::half(block.m);
   }
   template <typename V>
-  static NIBBLE_INLINE void eight_scales(const Block* blocks, typename V::F8* scale) {
-    scale[0] = V::template eight_halves<sizeof(Block)>(&blocks->d);
+  static NIBBLE_INLINE typename V::F8 eight_scales(const Block* blocks) {
+    return V::template eight_halves<sizeof(Block)>(&blocks->d);
   }
   template <typename V>
-  static NIBBLE_INLINE void eight_mins(const Block* blocks, typename V::F8* min) {
-    min[0] = V::template eight_halves<sizeof(Block)>(&blocks->m);
+  static NIBBLE_INLINE typename V::F8 eight_mins(const Block* blocks) {
+    return V::template eight_halves<sizeof(Block)>(&blocks->m);
   }
 };
 
@@ -148,67 +148,6 @@ struct UnpackQ8_0 : UnpackAfterHalf<UnpackQ8_0, BlockQ8_0> {
       return as_multiplied<V, UnpackQ8_0>(
           V::load_two(reinterpret_cast<const uint8_t*>(blocks[j].qs + at),
                       reinterpret_cast<const uint8_t*>(blocks[j + 4].qs + at)));
-    };
-    return {half(0), half(16)};
-  }
-};
-
-// 32 less in each of eight bytes of 0 .. 63.
-static inline uint64_t less_32(uint64_t bytes) {
-  return (bytes + 0x6060606060606060u) ^ 0x8080808080808080u;
-}
-
-struct UnpackQ6_K {
-  using Block = BlockQ6_K;
-  static constexpr int kValues = 256;
-  static constexpr int kGroup = 16;
-  static constexpr bool kSigned = false;
-  static constexpr int kMost = 63;
-  static constexpr int kZero = 32;
-  static constexpr bool kHasMin = false;
-  static constexpr bool kComesInEights = true;
-
-  // Of 128 values, number 32 q + l has its low bits in ql[32 (q % 2) + l], in the upper half from
-  // q = 2 on, and its high bits in qh[l] at 2 q.
-  template <typename V>
-  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
-    for (int part = 0; part < 2; ++part, codes += 4) {
-      const typename V::Bytes low = V::load_bytes(block.ql + 64 * part);
-      const typename V::Bytes next = V::load_bytes(block.ql + 64 * part + 32);
-      const typename V::Bytes high = V::load_bytes(block.qh + 32 * part);
-      const auto join = [](typename V::Bytes nibble, typename V::Bytes bits) {
-        return V::either(V::mask(nibble, 0x0f), bits);
-      };
-      codes[0] = join(low, V::template left<4>(V::mask(high, 0x03)));
-      codes[1] = join(next, V::template left<2>(V::mask(high, 0x0c)));
-      codes[2] = join(V::template right<4>(low), V::mask(high, 0x30));
-      codes[3] = join(V::template right<4>(next), V::mask(V::template right<2>(high), 0x30));
-    }
-    const float d = V::half(block.d);
-    for (int g = 0; g < 16; g += 8)
-      V::scale_eight(load_codes(reinterpret_cast<const uint8_t*>(block.scales) + g), d, scale + g);
-  }
-
-  template <typename V>
-  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
-    V::scale_sixteen(load_codes(reinterpret_cast<const uint8_t*>(block->scales)),
-                     load_codes(reinterpret_cast<const uint8_t*>(block->scales) + 8),
-                     V::half(block->d), scale);
-  }
-  template <typename V, int j>
-  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
-    const auto half = [=](int at) {
-      const uint8_t* qh = blocks->qh + at;
-      const uint8_t* ql = blocks->ql + at + 32 * (j % 2);
-      const typename V::Bytes high = V::load_two(qh, qh + 32);
-      const typename V::Bytes low = V::load_two(ql, ql + 64);
-      typename V::Bytes bits;
-      if constexpr (j == 0) bits = V::mask(V::template left<4>(high), 0x30);
-      if constexpr (j == 1) bits = V::mask(V::template left<2>(high), 0x30);
-      if constexpr (j == 2) bits = V::mask(high, 0x30);
-      if constexpr (j == 3) bits = V::mask(V::template right<2>(high), 0x30);
-      if constexpr (j < 2) return V::either(V::mask(low, 0x0f), bits);
-      return V::either(V::mask(V::template right<4>(low), 0x0f), bits);
     };
     return {half(0), half(16)};
   }

@@ -18,6 +18,7 @@ struct UnpackFewBits {
   static constexpr int kZero = 1;
   static constexpr bool kHasMin = false;
   static constexpr bool kComesInEights = false;
+  static constexpr bool kHasWholeScales = false;
 
   template <typename V>
   static void repeat(uint16_t d, int groups, float* scale) {

@@ -25,6 +25,7 @@ struct UnpackPoints {
   static constexpr int kZero = 0;
   static constexpr bool kHasMin = false;
   static constexpr bool kComesInEights = false;
+  static constexpr bool kHasWholeScales = false;
 };
 
 // Eight scales (2 q + 1) d. The reference multiplies d by an odd half and then by a power of two:

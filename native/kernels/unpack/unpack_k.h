@@ -6,211 +6,161 @@
 #include "formats/q3_k.h"
 #include "formats/q4_k.h"
 #include "formats/q5_k.h"
+#include "formats/q6_k.h"
+#include "kernels/simd/unrolled.h"
 #include "kernels/unpack/unpack.h"
 
-// The K types of 2 to 5 bits (Q6_K: unpack.h).
+// The K types. Anonymous: see unpack.h.
 namespace nibble {
 namespace {
 
-// Bit kFrom of every byte as bit kTo.
-template <typename V, int kFrom, int kTo>
-typename V::Bytes move_bit(typename V::Bytes bytes) {
-  if constexpr (kFrom > kTo) return V::mask(V::template right<kFrom - kTo>(bytes), 1 << kTo);
-  const typename V::Bytes bit = V::mask(bytes, 1 << kFrom);
-  if constexpr (kFrom < kTo) return V::template left<kTo - kFrom>(bit);
-  return bit;
+// Bits from kFrom on of every byte as bits from kTo on, where kMask leaves them.
+template <typename V, int kFrom, int kTo, uint8_t kMask>
+NIBBLE_INLINE typename V::Bytes move_bits(typename V::Bytes bytes) {
+  if constexpr (kFrom > kTo) bytes = V::template right<kFrom - kTo>(bytes);
+  if constexpr (kFrom < kTo) bytes = V::template left<kTo - kFrom>(bytes);
+  return V::mask(bytes, kMask);
 }
 
-// Sets bit kTo of register kFrom of the codes from bit kFrom of the bytes `high`, for all eight.
-template <typename V, int kTo, int kFrom = 0>
-void add_bits(typename V::Bytes high, typename V::Bytes* codes) {
-  codes[kFrom] = V::either(codes[kFrom], move_bit<V, kFrom, kTo>(high));
-  if constexpr (kFrom < 7) add_bits<V, kTo, kFrom + 1>(high, codes);
+// Half kHalf of each of 32 bytes.
+template <typename V, int kHalf>
+NIBBLE_INLINE typename V::Bytes nibbles_at(const uint8_t* qs) {
+  return move_bits<V, 4 * kHalf, 0, 0x0f>(V::load_bytes(qs));
 }
 
-// Registers 2 c and 2 c + 1 are the low and the high halves of 32 bytes.
-template <typename V>
-void nibble_chunks(const uint8_t* qs, typename V::Bytes* codes) {
-  for (int chunk = 0; chunk < 4; ++chunk) {
-    const typename V::Bytes both = V::load_bytes(qs + 32 * chunk);
-    codes[2 * chunk] = V::mask(both, 0x0f);
-    codes[2 * chunk + 1] = V::mask(V::template right<4>(both), 0x0f);
-  }
+// Pair kPair of bits of each of 32 bytes.
+template <typename V, int kPair>
+NIBBLE_INLINE typename V::Bytes pairs_at(const uint8_t* qs) {
+  return move_bits<V, 2 * kPair, 0, 0x03>(V::load_bytes(qs));
 }
 
-// Of 32 bytes, bits 2 r and 2 r + 1 belong to register r of four.
-template <typename V>
-void pairs_of_bits(const uint8_t* qs, typename V::Bytes* codes) {
-  for (int half = 0; half < 2; ++half, codes += 4) {
-    const typename V::Bytes all = V::load_bytes(qs + 32 * half);
-    codes[0] = V::mask(all, 0x03);
-    codes[1] = V::mask(V::template right<2>(all), 0x03);
-    codes[2] = V::mask(V::template right<4>(all), 0x03);
-    codes[3] = V::mask(V::template right<6>(all), 0x03);
-  }
-}
-
-template <typename V>
-void unpack_head(const AffineScales& head, float* scale, float* min) {
-  const AffineWords words = affine_words(head.packed);
-  V::scale_eight(words.scales, V::half(head.d), scale);
-  V::scale_eight(words.mins, -V::half(head.dmin), min);
-}
-
-// Groups j and j + 4 of nibble_chunks.
-template <typename V, int j>
-NIBBLE_INLINE typename V::TwoBytes nibbles_of_chunks(const uint8_t* qs) {
-  const auto half = [=](int at) {
-    const uint8_t* low = qs + 32 * (j / 2) + at;
-    const typename V::Bytes both = V::load_two(low, low + 64);
-    if constexpr (j % 2 == 0) return V::mask(both, 0x0f);
-    return V::mask(V::template right<4>(both), 0x0f);
-  };
-  return {half(0), half(16)};
-}
-
-// Bytes shifted right, by no bit too.
-template <typename V, int kBits>
-typename V::Bytes down(typename V::Bytes bytes) {
-  if constexpr (kBits > 0) return V::template right<kBits>(bytes);
-  return bytes;
-}
-
-// The same of pairs_of_bits.
-template <typename V, int j>
-NIBBLE_INLINE typename V::TwoBytes pairs_of_halves(const uint8_t* qs) {
-  const auto half = [=](int at) {
-    return V::mask(down<V, 2 * j>(V::load_two(qs + at, qs + 32 + at)), 0x03);
-  };
-  return {half(0), half(16)};
-}
-
-// The same of add_bits.
-template <typename V, int kTo, int j>
-NIBBLE_INLINE typename V::TwoBytes with_bits(typename V::TwoBytes codes, const uint8_t* high) {
-  const auto bit = [=](int at) {
-    return V::mask(down<V, 4 + j - kTo>(V::upper_nibbles(high + at)), 1 << kTo);
-  };
-  return {V::either(codes.first, bit(0)), V::either(codes.second, bit(16))};
-}
-
+// Eight groups of 32 values, whose codes group<g> gives. The scales of all groups (of 32 or of 16)
+// are whole numbers times one f16 d, and mins times one f16 dmin.
+template <typename Self, typename BlockOfSelf>
 struct UnpackSuperBlock {
+  using Block = BlockOfSelf;
   static constexpr int kValues = kSuperBlock;
   static constexpr bool kSigned = false;
   static constexpr int kZero = 0;
   static constexpr bool kHasMin = true;
-  static constexpr bool kComesInEights = true;
+  static constexpr bool kComesInEights = false;
+  static constexpr bool kHasWholeScales = true;
+
+  template <typename V>
+  static NIBBLE_INLINE void unpack(const Block& block, typename V::Bytes* codes, float* scale,
+                                   float* min) {
+    unrolled<8>([&](auto g) { codes[g] = Self::template group<V, g>(block); });
+    uint64_t eights[kSuperBlock / 8 / Self::kGroup];
+    Self::whole_scales(block, eights);
+    const float d = V::half(Self::d(block));
+    for (const uint64_t eight : eights) {
+      V::scale_eight(eight, d, scale);
+      scale += 8;
+    }
+    if constexpr (Self::kHasMin) {
+      Self::whole_mins(block, eights);
+      const float dmin = -V::half(Self::dmin(block));
+      for (const uint64_t eight : eights) {
+        V::scale_eight(eight, dmin, min);
+        min += 8;
+      }
+    }
+  }
 };
 
-struct UnpackQ4_K : UnpackSuperBlock {
-  using Block = BlockQ4_K;
+// Q4_K and Q5_K: see AffineScales.
+template <typename Self, typename Block>
+struct UnpackAffine : UnpackSuperBlock<Self, Block> {
   static constexpr int kGroup = 32;
+
+  static uint16_t d(const Block& block) { return block.head.d; }
+  static uint16_t dmin(const Block& block) { return block.head.dmin; }
+  static void whole_scales(const Block& block, uint64_t* eights) {
+    eights[0] = affine_words(block.head.packed).scales;
+  }
+  static void whole_mins(const Block& block, uint64_t* eights) {
+    eights[0] = affine_words(block.head.packed).mins;
+  }
+};
+
+struct UnpackQ4_K : UnpackAffine<UnpackQ4_K, BlockQ4_K> {
   static constexpr int kMost = 15;
 
-  template <typename V>
-  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
-    nibble_chunks<V>(block.qs, codes);
-    unpack_head<V>(block.head, scale, min);
-  }
-
-  template <typename V>
-  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
-    scale[0] = V::scaled8(affine_words(block->head.packed).scales, V::half(block->head.d));
-  }
-  template <typename V>
-  static NIBBLE_INLINE void eight_mins(const Block* block, typename V::F8* min) {
-    min[0] = V::scaled8(affine_words(block->head.packed).mins, -V::half(block->head.dmin));
-  }
-  template <typename V, int j>
-  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
-    return nibbles_of_chunks<V, j>(blocks->qs);
+  template <typename V, int g>
+  static NIBBLE_INLINE typename V::Bytes group(const Block& block) {
+    return nibbles_at<V, g % 2>(block.qs + 32 * (g / 2));
   }
 };
 
-struct UnpackQ5_K : UnpackSuperBlock {
-  using Block = BlockQ5_K;
-  static constexpr int kGroup = 32;
+struct UnpackQ5_K : UnpackAffine<UnpackQ5_K, BlockQ5_K> {
   static constexpr int kMost = 31;
 
-  template <typename V>
-  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
-    nibble_chunks<V>(block.qs, codes);
-    add_bits<V, 4>(V::load_bytes(block.qh), codes);
-    unpack_head<V>(block.head, scale, min);
-  }
-
-  template <typename V>
-  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
-    scale[0] = V::scaled8(affine_words(block->head.packed).scales, V::half(block->head.d));
-  }
-  template <typename V>
-  static NIBBLE_INLINE void eight_mins(const Block* block, typename V::F8* min) {
-    min[0] = V::scaled8(affine_words(block->head.packed).mins, -V::half(block->head.dmin));
-  }
-  template <typename V, int j>
-  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
-    return with_bits<V, 4, j>(nibbles_of_chunks<V, j>(blocks->qs), blocks->qh);
+  template <typename V, int g>
+  static NIBBLE_INLINE typename V::Bytes group(const Block& block) {
+    return V::either(nibbles_at<V, g % 2>(block.qs + 32 * (g / 2)),
+                     move_bits<V, g, 4, 0x10>(V::load_bytes(block.qh)));
   }
 };
 
-struct UnpackQ2_K : UnpackSuperBlock {
-  using Block = BlockQ2_K;
+struct UnpackQ2_K : UnpackSuperBlock<UnpackQ2_K, BlockQ2_K> {
   static constexpr int kGroup = 16;
   static constexpr int kMost = 3;
 
-  template <typename V>
-  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float* min) {
-    pairs_of_bits<V>(block.qs, codes);
-    const float d = V::half(block.d);
-    const float dmin = V::half(block.dmin);
-    for (int g = 0; g < 16; g += 8) {
-      const uint64_t both = load_codes(block.scales + g);
-      V::scale_eight(both & kLowNibbles, d, scale + g);
-      V::scale_eight(both >> 4 & kLowNibbles, -dmin, min + g);
-    }
+  static uint16_t d(const Block& block) { return block.d; }
+  static uint16_t dmin(const Block& block) { return block.dmin; }
+  static void whole_scales(const Block& block, uint64_t* eights) {
+    for (int e = 0; e < 2; ++e) eights[e] = load_codes(block.scales + 8 * e) & kLowNibbles;
   }
-
-  template <typename V>
-  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
-    V::scale_sixteen(load_codes(block->scales) & kLowNibbles,
-                     load_codes(block->scales + 8) & kLowNibbles, V::half(block->d), scale);
+  static void whole_mins(const Block& block, uint64_t* eights) {
+    for (int e = 0; e < 2; ++e) eights[e] = load_codes(block.scales + 8 * e) >> 4 & kLowNibbles;
   }
-  template <typename V>
-  static NIBBLE_INLINE void eight_mins(const Block* block, typename V::F8* min) {
-    const float dmin = -V::half(block->dmin);
-    for (int e = 0; e < 2; ++e)
-      min[e] = V::scaled8(load_codes(block->scales + 8 * e) >> 4 & kLowNibbles, dmin);
-  }
-  template <typename V, int j>
-  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
-    return pairs_of_halves<V, j>(blocks->qs);
+  template <typename V, int g>
+  static NIBBLE_INLINE typename V::Bytes group(const Block& block) {
+    return pairs_at<V, g % 4>(block.qs + 32 * (g / 4));
   }
 };
 
-struct UnpackQ3_K : UnpackSuperBlock {
-  using Block = BlockQ3_K;
+// 32 less in each of eight bytes of 0 .. 63.
+static inline uint64_t less_32(uint64_t bytes) {
+  return (bytes + 0x6060606060606060u) ^ 0x8080808080808080u;
+}
+
+struct UnpackQ3_K : UnpackSuperBlock<UnpackQ3_K, BlockQ3_K> {
   static constexpr int kGroup = 16;
   static constexpr int kMost = 7;
   static constexpr int kZero = 4;
   static constexpr bool kHasMin = false;
 
-  template <typename V>
-  static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
-    pairs_of_bits<V>(block.qs, codes);
-    add_bits<V, 2>(V::load_bytes(block.hmask), codes);
-    const float d = V::half(block.d);
-    for (int g = 0; g < 16; g += 8)
-      V::scale_eight(less_32(eight_q3_k_scales(block.scales, g)), d, scale + g);
+  static uint16_t d(const Block& block) { return block.d; }
+  static void whole_scales(const Block& block, uint64_t* eights) {
+    for (int e = 0; e < 2; ++e) eights[e] = less_32(eight_q3_k_scales(block.scales, 8 * e));
   }
+  template <typename V, int g>
+  static NIBBLE_INLINE typename V::Bytes group(const Block& block) {
+    return V::either(pairs_at<V, g % 4>(block.qs + 32 * (g / 4)),
+                     move_bits<V, g, 2, 0x04>(V::load_bytes(block.hmask)));
+  }
+};
 
-  template <typename V>
-  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
-    V::scale_sixteen(less_32(eight_q3_k_scales(block->scales, 0)),
-                     less_32(eight_q3_k_scales(block->scales, 8)), V::half(block->d), scale);
+struct UnpackQ6_K : UnpackSuperBlock<UnpackQ6_K, BlockQ6_K> {
+  static constexpr int kGroup = 16;
+  static constexpr int kMost = 63;
+  static constexpr int kZero = 32;
+  static constexpr bool kHasMin = false;
+
+  static uint16_t d(const Block& block) { return block.d; }
+  static void whole_scales(const Block& block, uint64_t* eights) {
+    const auto* scales = reinterpret_cast<const uint8_t*>(block.scales);
+    for (int e = 0; e < 2; ++e) eights[e] = load_codes(scales + 8 * e);
   }
-  template <typename V, int j>
-  static NIBBLE_INLINE typename V::TwoBytes two(const Block* blocks) {
-    return with_bits<V, 2, j>(pairs_of_halves<V, j>(blocks->qs), blocks->hmask);
+  // Of 128 values, number 32 q + l has its low bits in ql[32 (q % 2) + l], in the upper half from
+  // q = 2 on, and its high bits in qh[l] at 2 q.
+  template <typename V, int g>
+  static NIBBLE_INLINE typename V::Bytes group(const Block& block) {
+    constexpr int kPart = g / 4;
+    constexpr int q = g % 4;
+    return V::either(nibbles_at<V, q / 2>(block.ql + 64 * kPart + 32 * (q % 2)),
+                     move_bits<V, 2 * q, 4, 0x30>(V::load_bytes(block.qh + 32 * kPart)));
   }
 };
 

@@ -8,7 +8,7 @@
 #include "formats/iq4_xs.h"
 #include "formats/mxfp4.h"
 #include "formats/nvfp4.h"
-#include "kernels/unpack/unpack.h"
+#include "kernels/unpack/unpack_k.h"
 
 // The types whose codes of 4 bits stand for one of 16 integers. Anonymous: see unpack.h.
 namespace nibble {
@@ -44,8 +44,8 @@ struct UnpackIQ4_XS : UnpackBlock32 {
   static constexpr bool kComesInEights = true;
 
   template <typename V>
-  static NIBBLE_INLINE void eight_scales(const Block* block, typename V::F8* scale) {
-    scale[0] = V::scaled8(less_32(iq4_xs_scales(*block)), V::half(block->d));
+  static NIBBLE_INLINE typename V::F8 eight_scales(const Block* block) {
+    return V::scaled8(less_32(iq4_xs_scales(*block)), V::half(block->d));
   }
   template <typename V>
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
@@ -67,10 +67,10 @@ struct UnpackMXFP4 : UnpackBlock32 {
   static constexpr bool kComesInEights = true;
 
   template <typename V>
-  static NIBBLE_INLINE void eight_scales(const Block* blocks, typename V::F8* scale) {
+  static NIBBLE_INLINE typename V::F8 eight_scales(const Block* blocks) {
     uint64_t exponents = 0;
     for (int j = 0; j < 8; ++j) exponents |= static_cast<uint64_t>(blocks[j].e) << 8 * j;
-    scale[0] = V::eight_powers(exponents);
+    return V::eight_powers(exponents);
   }
   template <typename V>
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {
@@ -92,6 +92,7 @@ struct UnpackNVFP4 {
   static constexpr int kZero = 0;
   static constexpr bool kHasMin = false;
   static constexpr bool kComesInEights = false;
+  static constexpr bool kHasWholeScales = false;
 
   template <typename V>
   static void unpack(const Block& block, typename V::Bytes* codes, float* scale, float*) {

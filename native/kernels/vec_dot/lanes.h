@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "base/inline.h"
 #include "base/prefetch.h"
 #include "kernels/dispatch.h"
@@ -45,81 +47,88 @@ struct ActivationPart {
   }
 };
 
-// 32 values of each of two groups, and what integer sums start at: minus zero point * activations,
-// the same for all rows.
+// What integer sums start at: minus zero point * activations, the same for all rows.
 template <typename V, typename U>
-struct ActivationPair {
-  typename V::TwoBytes values;
-  typename V::I8 start[2];
-
-  NIBBLE_INLINE void load(const int8_t* codes) {
-    const auto* low = reinterpret_cast<const uint8_t*>(codes);
-    const uint8_t* high = low + 4 * kActBlock;
-    values = {V::load_two(low, high), V::load_two(low + 16, high + 16)};
-    const typename V::I8 none = V::zero_i8();
-    start[0] = start[1] = none;
-    if constexpr (kZeroOf<V, U> != 0) {
-      const typename V::Bytes zero = V::all(kZeroOf<V, U>);
-      if constexpr (U::kGroup == kActBlock) {
-        start[0] = V::minus_i8(none, V::template dot_two<false>(none, {zero, zero}, values));
-      } else {
-        start[0] = V::minus_i8(none, V::template dot_bytes<false>(none, zero, values.first));
-        start[1] = V::minus_i8(none, V::template dot_bytes<false>(none, zero, values.second));
-      }
-    }
-  }
-};
+NIBBLE_INLINE typename V::I8 start_of(typename V::TwoBytes values) {
+  const typename V::I8 none = V::zero_i8();
+  if constexpr (kZeroOf<V, U> == 0) return none;
+  const typename V::Bytes zero = V::all(kZeroOf<V, U>);
+  return V::minus_i8(none, V::template dot_two<false>(none, {zero, zero}, values));
+}
+template <typename V, typename U>
+NIBBLE_INLINE typename V::I8 start_of(const int8_t* values) {
+  const typename V::I8 none = V::zero_i8();
+  if constexpr (kZeroOf<V, U> == 0) return none;
+  return V::minus_i8(none, V::template dot32<false>(none, V::all(kZeroOf<V, U>), values));
+}
 
 // Adds eight groups of 32 values of each row, two of each at a time: four lanes of a register for
 // either.
 template <typename V, typename U, int kRows>
 NIBBLE_INLINE void add_eight(const uint8_t* weights, int64_t apart, const ActivationPart& a,
                              RowSums<V, kRows>* sums) {
-  // Types with two scales for 32 values have the even ones first, and mins in order.
-  constexpr int kHalves = kActBlock / U::kGroup;
   constexpr bool kSigned = U::kSigned && !V::kUnsignedOnly;
   const typename U::Block* blocks[kRows];
-  typename V::F8 factors[kRows][kHalves];
+  typename V::F8 factors[kRows];
   const typename V::F8 act_scale = V::load8(a.scale);
   unrolled<kRows>([&](auto r) {
     blocks[r] = reinterpret_cast<const typename U::Block*>(weights + r * apart);
-    U::template eight_scales<V>(blocks[r], factors[r]);
-    unrolled<kHalves>([&](auto h) { factors[r][h] = V::mul8(factors[r][h], act_scale); });
+    factors[r] = V::mul8(U::template eight_scales<V>(blocks[r]), act_scale);
+    if constexpr (U::kHasMin)
+      sums->mins[r] =
+          V::fma8(U::template eight_mins<V>(blocks[r]), V::add_pairs8(a.sum), sums->mins[r]);
+  });
+  unrolled<4>([&](auto j) {
+    const auto* low = reinterpret_cast<const uint8_t*>(a.codes + kActBlock * j);
+    const uint8_t* high = low + 4 * kActBlock;
+    const typename V::TwoBytes values = {V::load_two(low, high), V::load_two(low + 16, high + 16)};
+    const typename V::I8 start = start_of<V, U>(values);
+    unrolled<kRows>([&](auto r) {
+      const typename V::TwoBytes codes = U::template two<V, j>(blocks[r]);
+      sums->products[r] = V::fma8(V::to_f8(V::template dot_two<kSigned>(start, codes, values)),
+                                  V::template of_fours<j>(factors[r]), sums->products[r]);
+    });
+  });
+}
+
+// Adds a super-block of each row. Sums of groups are weighted with their whole scales as integers,
+// two groups at a time; d comes last.
+template <typename V, typename U, int kRows>
+NIBBLE_INLINE void add_super_block(const uint8_t* weights, int64_t apart, const ActivationPart& a,
+                                   RowSums<V, kRows>* sums) {
+  constexpr int kEights = kEightGroups / U::kGroup / 8;
+  const typename V::F8 act_scale = V::load8(a.scale);
+  typename V::I8 start[8];
+  unrolled<8>([&](auto g) { start[g] = start_of<V, U>(a.codes + kActBlock * g); });
+  unrolled<kRows>([&](auto r) {
+    const auto& block = *reinterpret_cast<const typename U::Block*>(weights + r * apart);
+    uint64_t eights[kEights];
+    U::whole_scales(block, eights);
+    const typename V::Scales scales = V::scales_of(eights);
+    typename V::F8 sum = V::zero8();
+    unrolled<4>([&](auto p) {
+      const auto dots = [&](auto g) {
+        return V::template dot32<false>(start[g], U::template group<V, g>(block),
+                                        a.codes + kActBlock * g);
+      };
+      const typename V::I8 pair =
+          V::template weigh<p>(dots(std::integral_constant<int, 2 * p>()),
+                               dots(std::integral_constant<int, 2 * p + 1>()), scales);
+      sum = V::fma8(V::to_f8(pair), V::template of_pairs<p>(act_scale), sum);
+    });
+    sums->products[r] = V::fma8(sum, V::all_half(U::d(block)), sums->products[r]);
     if constexpr (U::kHasMin) {
-      typename V::F8 mins[kHalves];
-      U::template eight_mins<V>(blocks[r], mins);
-      unrolled<kHalves>([&](auto h) {
-        const typename V::F8 sum = kHalves == 1 ? V::add_pairs8(a.sum) : V::load8(a.sum + 8 * h);
-        sums->mins[r] = V::fma8(mins[h], sum, sums->mins[r]);
+      U::whole_mins(block, eights);
+      typename V::F8 mins = V::zero8();
+      unrolled<kEights>([&](auto e) {
+        const typename V::F8 act_sum =
+            kEights == 1 ? V::add_pairs8(a.sum) : V::load8(a.sum + 8 * e);
+        mins = V::fma8(V::whole8(eights[e]), act_sum, mins);
       });
+      // Minus dmin: its sign is the highest bit.
+      sums->mins[r] = V::fma8(mins, V::all_half(U::dmin(block) ^ 0x8000), sums->mins[r]);
     }
   });
-  const auto add = [&](auto r, auto j, const ActivationPair<V, U>& pair) {
-    const typename V::TwoBytes codes = U::template two<V, j>(blocks[r]);
-    const auto put = [&](typename V::I8 dots, typename V::F8 factor) {
-      sums->products[r] =
-          V::fma8(V::to_f8(dots), V::template of_fours<j>(factor), sums->products[r]);
-    };
-    if constexpr (kHalves == 1) {
-      put(V::template dot_two<kSigned>(pair.start[0], codes, pair.values), factors[r][0]);
-    } else {
-      put(V::template dot_bytes<kSigned>(pair.start[0], codes.first, pair.values.first),
-          factors[r][0]);
-      put(V::template dot_bytes<kSigned>(pair.start[1], codes.second, pair.values.second),
-          factors[r][1]);
-    }
-  };
-  ActivationPair<V, U> pairs[4];
-  if constexpr (U::kValues == kEightGroups) {
-    // Groups of a super-block share their loads.
-    unrolled<4>([&](auto j) { pairs[j].load(a.codes + kActBlock * j); });
-    unrolled<kRows>([&](auto r) { unrolled<4>([&](auto j) { add(r, j, pairs[j]); }); });
-  } else {
-    unrolled<4>([&](auto j) {
-      pairs[j].load(a.codes + kActBlock * j);
-      unrolled<kRows>([&](auto r) { add(r, j, pairs[j]); });
-    });
-  }
 }
 
 // Adds a block of each row, register after register.
@@ -161,6 +170,7 @@ template <typename V, typename U, int kRows>
 void dot_rows(const uint8_t* weights, int64_t apart, ActivationPart a, int64_t n, float* out,
               int64_t step) {
   constexpr bool kEights = U::kComesInEights && V::kTakesEights;
+  constexpr bool kWhole = U::kHasWholeScales && V::kTakesEights;
   constexpr int kBlocks = kEights ? kEightGroups / U::kValues : 1;
   constexpr int kBytes = kBlocks * static_cast<int>(sizeof(typename U::Block));
   RowSums<V, kRows> sums;
@@ -175,6 +185,8 @@ void dot_rows(const uint8_t* weights, int64_t apart, ActivationPart a, int64_t n
     });
     if constexpr (kEights) {
       add_eight<V, U, kRows>(weights, apart, a, &sums);
+    } else if constexpr (kWhole) {
+      add_super_block<V, U, kRows>(weights, apart, a, &sums);
     } else {
       add_block<V, U, kRows>(weights, apart, a, &sums);
     }
