@@ -178,8 +178,14 @@ void multiply_codes(const CodePanel& panel, int64_t first, const Activations& x,
 template <typename V, int kActs>
 void put(const typename V::F32 (&acc)[V::kSlices][kActs], int64_t a, float* out, int64_t out_stride,
          int64_t rows, bool adds) {
+  constexpr int kTileRows = V::kSlices * V::kWidth;
+  const bool is_whole = rows == kTileRows && !adds;
   for (out += a * out_stride; a < kActs; ++a, out += out_stride) {
-    float sums[V::kSlices * V::kWidth];
+    if (is_whole) {
+      for (int s = 0; s < V::kSlices; ++s) V::store(out + s * V::kWidth, acc[s][a]);
+      continue;
+    }
+    float sums[kTileRows];
     for (int s = 0; s < V::kSlices; ++s) V::store(sums + s * V::kWidth, acc[s][a]);
     for (int64_t r = 0; r < rows; ++r) out[r] = adds ? out[r] + sums[r] : sums[r];
   }
