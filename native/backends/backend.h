@@ -97,6 +97,8 @@ class Backend {
                          float* out) = 0;
   // x = activation(x) * up, or without up where that is null.
   virtual void activate(Activation activation, float* x, const float* up, int64_t count) = 0;
+  // out[r] = ln(sum of e^x) over row r, exact to 1e-10.
+  virtual void log_sum_exp(const float* x, int64_t rows, int64_t n, double* out) = 0;
   // x += y.
   virtual void add(float* x, const float* y, int64_t count) = 0;
   // Rows of n values: x += the sums.

@@ -372,6 +372,24 @@ void test_activations(const std::vector<float>& x, const std::vector<float>& up)
   }
 }
 
+// Two rows of half the values each.
+void test_log_sum_exp(const std::vector<float>& x) {
+  const auto n = static_cast<int64_t>(x.size() / 2);
+  if (n == 0) return;
+  Expected right;
+  for (int64_t r = 0; r < 2; ++r) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; ++i)
+      sum += std::exp(static_cast<double>(x[static_cast<size_t>(r * n + i)]));
+    right.push(std::log(sum), 1e-6 * std::fabs(std::log(sum)));
+  }
+  on_all("log_sum_exp", n, {0.0f, 0.0f}, right, [&](Backend& backend, float* out) {
+    double ours[2];
+    backend.log_sum_exp(x.data(), 2, n, ours);
+    for (int r = 0; r < 2; ++r) out[r] = static_cast<float>(ours[r]);
+  });
+}
+
 void test_value_by_value() {
   Random random(5);
   for (const int64_t count : {0, 1, 5, 16384, 16385, 40000}) {
@@ -388,6 +406,7 @@ void test_value_by_value() {
            [&](Backend& backend, float* out) { backend.add(out, up.data(), count); });
     on_all("scale", count, x, scaled,
            [&](Backend& backend, float* out) { backend.scale(out, 0.3f, count); });
+    test_log_sum_exp(x);
     for (const float cap : {0.01f, 1.0f, 30.0f, 1e4f}) {
       Expected capped;
       for (const float value : x) {

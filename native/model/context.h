@@ -27,6 +27,10 @@ class Context {
   void evaluate(const std::vector<int32_t>& tokens, int64_t keep, Job& job);
   // Logits of kept tokens [first, first + count): count rows of the vocabulary's length.
   void logits(int64_t first, int64_t count, float* out);
+  // ln of the sum of e^logit of each of `count` such rows.
+  void log_sum_exp(const float* logits, int64_t count, double* out) {
+    backend_->log_sum_exp(logits, count, model_->config.vocabulary, out);
+  }
 
   void clear() { past_ = 0; }
   int64_t past() const { return past_; }

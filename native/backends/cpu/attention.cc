@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/quantize_row/quantize_row.h"
+
 namespace nibble {
 namespace {
 
@@ -15,6 +17,10 @@ constexpr int64_t kLeastTokens = 512;
 
 int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 
+const Format& format_of(CacheType type) {
+  return *find_format(type == CacheType::kF16 ? kIdF16 : kIdQ8_0);
+}
+
 RunningSums sums_in(float* memory, int64_t rows) {
   return {memory, memory + rows, memory + 2 * rows};
 }
@@ -25,9 +31,9 @@ CpuKvCache::CpuKvCache(const AttentionShape& shape, int64_t capacity, CacheType 
                        uint8_t key_code_zero)
     : shape(shape),
       type_(type == CacheType::kF16 ? KeysAndValues::kF16 : KeysAndValues::kQ8_0),
-      format_(find_format(type == CacheType::kF16 ? kIdF16 : kIdQ8_0)),
+      quantize_row_(find_quantize_row(format_of(type), isa_in_use())),
       key_code_zero_(key_code_zero),
-      row_bytes_(format_->bytes(shape.head_dim)),
+      row_bytes_(format_of(type).bytes(shape.head_dim)),
       head_bytes_(rounded_up(capacity, kKeyTile) * row_bytes_) {
   keys_.reserve<uint8_t>(shape.kv_heads * head_bytes_);
   values_.reserve<uint8_t>(shape.kv_heads * head_bytes_ + kSlackBytes);
@@ -40,8 +46,11 @@ CachedHead CpuKvCache::head(int64_t kv_head) const {
 
 void CpuKvCache::write(int64_t token, int64_t kv_head, const float* k, const float* v) {
   const int64_t at = kv_head * head_bytes_;
-  write_key(type_, key_code_zero_, shape.head_dim, token, k, keys_.get<uint8_t>() + at);
-  format_->quantize_row(v, values_.get<uint8_t>() + at + token * row_bytes_, shape.head_dim);
+  uint8_t* row = values_.get<uint8_t>() + at + token * row_bytes_;
+  // The key's blocks are where the value's go, for a moment.
+  quantize_row_(k, row, shape.head_dim);
+  write_key(type_, key_code_zero_, shape.head_dim, token, row, keys_.get<uint8_t>() + at);
+  quantize_row_(v, row, shape.head_dim);
 }
 
 AttentionCut::AttentionCut(const AttentionShape& shape, int64_t from, int64_t rows)
@@ -94,27 +103,25 @@ void attend_piece(const CpuKvCache& cache, const Attention& kernels, const RowMa
                  scratch.floats.reserve<float>(attention_scratch(n)));
 }
 
-void join_chunks(const AttentionShape& shape, const AttentionCut& cut, const AttentionPiece& piece,
-                 const float* memory, float* out) {
+void join_chunks(const AttentionShape& shape, const RowMath& math, const AttentionCut& cut,
+                 const AttentionPiece& piece, const float* memory, float* out) {
   const int64_t n = shape.head_dim;
   const int64_t stride = piece_values(cut, n);
   const int64_t rows = (piece.last - piece.first) * cut.group;
   for (int64_t r = 0; r < rows; ++r) {
     float largest = memory[r];
     for (int64_t c = 1; c < cut.chunks; ++c) largest = std::max(largest, memory[c * stride + r]);
+    const auto factor = [&](int64_t c) { return std::exp(memory[c * stride + r] - largest); };
+    float total = 0.0f;
+    for (int64_t c = 0; c < cut.chunks; ++c) total += memory[c * stride + rows + r] * factor(c);
+    const float inverse = 1.0f / total;
     const int64_t token = piece.first + r / cut.group;
     float* to = out + (token * shape.heads + piece.kv_head * cut.group + r % cut.group) * n;
     std::fill(to, to + n, 0.0f);
-    float total = 0.0f;
     for (int64_t c = 0; c < cut.chunks; ++c) {
-      const float* chunk = memory + c * stride;
-      const float factor = std::exp(chunk[r] - largest);
-      const float* sums = chunk + 2 * rows + r * sums_stride(n);
-      total += chunk[rows + r] * factor;
-      for (int64_t j = 0; j < n; ++j) to[j] += sums[j] * factor;
+      const float* sums = memory + c * stride + 2 * rows + r * sums_stride(n);
+      math.add(to, sums, factor(c) * inverse, n);
     }
-    const float inverse = 1.0f / total;
-    for (int64_t j = 0; j < n; ++j) to[j] *= inverse;
   }
 }
 

@@ -23,7 +23,7 @@ class CpuKvCache final : public KvCache {
 
  private:
   const KeysAndValues type_;
-  const Format* const format_;
+  const QuantizeRow quantize_row_;
   const uint8_t key_code_zero_;
   const int64_t row_bytes_;
   const int64_t head_bytes_;  // of whole tiles
@@ -70,7 +70,7 @@ void attend_piece(const CpuKvCache& cache, const Attention& kernels, const RowMa
                   float* memory, AttentionScratch& scratch);
 
 // The sums of a piece's chunks, one behind the other in memory, become rows of `out`.
-void join_chunks(const AttentionShape& shape, const AttentionCut& cut, const AttentionPiece& piece,
-                 const float* memory, float* out);
+void join_chunks(const AttentionShape& shape, const RowMath& math, const AttentionCut& cut,
+                 const AttentionPiece& piece, const float* memory, float* out);
 
 }  // namespace nibble

@@ -142,12 +142,13 @@ class CpuBackend final : public Backend {
         float* memory = sums + piece_size * (cut.chunks == 1 ? thread : i);
         attend_piece(ours, attention_, math_, cut, piece, q, memory,
                      scratch_[static_cast<size_t>(thread)]);
-        if (cut.chunks == 1) join_chunks(ours.shape, cut, piece, memory, out);
+        if (cut.chunks == 1) join_chunks(ours.shape, math_, cut, piece, memory, out);
       }
     });
     if (cut.chunks == 1) return;
     each_row(parts, cut.chunks * piece_size, [&](int64_t part) {
-      join_chunks(ours.shape, cut, piece_of(part, 0), sums + part * cut.chunks * piece_size, out);
+      join_chunks(ours.shape, math_, cut, piece_of(part, 0), sums + part * cut.chunks * piece_size,
+                  out);
     });
   }
 
@@ -156,6 +157,10 @@ class CpuBackend final : public Backend {
     each_piece(count, [&](int64_t begin, int64_t end) {
       function(x + begin, up == nullptr ? nullptr : up + begin, end - begin);
     });
+  }
+
+  void log_sum_exp(const float* x, int64_t rows, int64_t n, double* out) override {
+    each_row(rows, n, [&](int64_t r) { out[r] = math_.log_sum_exp(x + r * n, n); });
   }
 
   void add(float* x, const float* y, int64_t count) override {

@@ -65,9 +65,9 @@ struct Attention {
                  const RunningSums& sums, float* scratch);
 };
 
-// A token's row of keys into the tiles of its head.
+// A token's row of keys, F16 or Q8_0 as the cache is, into the tiles of its head.
 void write_key(KeysAndValues type, uint8_t key_code_zero, int64_t head_dim, int64_t token,
-               const float* k, uint8_t* keys);
+               const void* row, uint8_t* keys);
 
 // Before any token.
 void clear_sums(const RunningSums& sums, int64_t rows, int64_t head_dim);

@@ -40,7 +40,8 @@ struct Cache {
     std::fill_n(k, capacity * bytes, uint8_t{0xff});
     std::fill_n(v, capacity * bytes + kSlackBytes, uint8_t{0xff});
     for (int64_t t = 0; t < in.tokens; ++t) {
-      write_key(type, kernels.key_code_zero, n, t, in.k.data() + t * n, k);
+      in.format->quantize_row(in.k.data() + t * n, v + t * bytes, n);
+      write_key(type, kernels.key_code_zero, n, t, v + t * bytes, k);
       in.format->quantize_row(in.v.data() + t * n, v + t * bytes, n);
     }
     head = {type, n, k, v};
