@@ -218,29 +218,50 @@ void vec_dot_blocks(const void* weights, int64_t row_bytes, int64_t rows, const 
     dot_rows<V, U, 1>(row + r * row_bytes, row_bytes, a, x.n, out + r, 1);
 }
 
-// Four sums side by side, so that an addition does not wait for the one before.
+// out[r * step] = row r . a, for rows that are `apart` bytes apart. Two sums of each row, so that
+// an addition does not wait for the one before.
+template <typename V, typename Load, int kRows>
+void dot_float_rows(const uint8_t* weights, int64_t apart, const float* a, int64_t n, float* out,
+                    int64_t step) {
+  constexpr int kSums = 2;
+  constexpr int kBytes = kSums * V::kWidth * static_cast<int>(sizeof(typename Load::Value));
+  const auto row = [=](int64_t r, int64_t i) {
+    return reinterpret_cast<const typename Load::Value*>(weights + r * apart) + i;
+  };
+  typename V::F32 sums[kRows][kSums];
+  unrolled<kRows>([&](auto r) { sums[r][0] = sums[r][1] = V::set1(0.0f); });
+  int64_t i = 0;
+  for (; i + kSums * V::kWidth <= n; i += kSums * V::kWidth) {
+    unrolled<kRows>([&](auto r) {
+      const auto* from = reinterpret_cast<const uint8_t*>(row(r, i));
+      for (int k = 0; k < kBytes; k += 64) prefetch(from + kAhead + k);
+    });
+    unrolled<kSums>([&](auto s) {
+      const typename V::F32 values = V::load(a + i + s * V::kWidth);
+      unrolled<kRows>([&](auto r) {
+        sums[r][s] = V::fma(Load::lanes(row(r, i + s * V::kWidth)), values, sums[r][s]);
+      });
+    });
+  }
+  unrolled<kRows>([&](auto r) {
+    float sum = V::reduce_add(V::add(sums[r][0], sums[r][1]));
+    for (int64_t k = i; k < n; ++k) sum += Load::one(*row(r, k)) * a[k];
+    out[r * step] = sum;
+  });
+}
+
 template <typename V, typename Load>
 void vec_dot_floats(const void* weights, int64_t row_bytes, int64_t rows, const Activations& x,
                     int64_t at, float* out) {
-  constexpr int kSums = 4;
+  const auto* row = static_cast<const uint8_t*>(weights);
   const float* a = x.f32 + at * x.n;
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto* row = reinterpret_cast<const typename Load::Value*>(
-        static_cast<const uint8_t*>(weights) + r * row_bytes);
-    typename V::F32 acc[kSums];
-    for (auto& lanes : acc) lanes = V::set1(0.0f);
-    int64_t i = 0;
-    for (; i + kSums * V::kWidth <= x.n; i += kSums * V::kWidth) {
-      for (int s = 0; s < kSums; ++s) {
-        const int64_t k = i + s * V::kWidth;
-        acc[s] = V::fma(Load::lanes(row + k), V::load(a + k), acc[s]);
-      }
-    }
-    float sum = 0.0f;
-    for (const auto& lanes : acc) sum += V::reduce_add(lanes);
-    for (; i < x.n; ++i) sum += Load::one(row[i]) * a[i];
-    out[r] = sum;
+  const int64_t step = rows / kRowsAtOnce;
+  for (int64_t r = 0; r < step; ++r) {
+    dot_float_rows<V, Load, kRowsAtOnce>(row + r * row_bytes, step * row_bytes, a, x.n, out + r,
+                                         step);
   }
+  for (int64_t r = kRowsAtOnce * step; r < rows; ++r)
+    dot_float_rows<V, Load, 1>(row + r * row_bytes, row_bytes, a, x.n, out + r, 1);
 }
 
 template <typename V>
