@@ -321,9 +321,9 @@ struct DotNeon : Neon {
                               a.second);
   }
 
-  // 12 sums of integers and 12 of floats leave 8 of the 32 registers.
+  // 8 sums of integers and 16 of floats leave 8 of the 32 registers.
   static constexpr int kSlices = 2;
-  static constexpr int kActs = 6;
+  static constexpr int kActs = 4;
   static constexpr int kFloatActs = 6;
   static constexpr bool kUnsignedOnly = false;
   using Int = int32x4_t;

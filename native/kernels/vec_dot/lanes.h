@@ -138,13 +138,7 @@ NIBBLE_INLINE void add_block(const uint8_t* weights, int64_t apart, const Activa
   constexpr bool kHasPairs = U::kGroup < kActBlock;
   constexpr bool kSigned = U::kSigned && !V::kUnsignedOnly;
   typename V::I8 start[kRegistersOf<U>];
-  for (int j = 0; j < kRegistersOf<U>; ++j) {
-    start[j] = V::zero_i8();
-    if (kZeroOf<V, U> != 0) {
-      const typename V::Bytes zero = V::all(kZeroOf<V, U>);
-      start[j] = V::minus_i8(start[j], V::template dot32<false>(start[j], zero, a.codes + 32 * j));
-    }
-  }
+  for (int j = 0; j < kRegistersOf<U>; ++j) start[j] = start_of<V, U>(a.codes + kActBlock * j);
   for (int r = 0; r < kRows; ++r) {
     const auto* block = reinterpret_cast<const typename U::Block*>(weights + r * apart);
     typename V::Bytes codes[kRegistersOf<U>];
