@@ -5,5 +5,7 @@ namespace nibble {
 
 // Whether it has the dot product of bytes (sdot, udot). False on other architectures.
 bool arm_has_dot_product();
+// Whether it has the product of matrices of bytes (smmla, ummla).
+bool arm_has_byte_matrices();
 
 }  // namespace nibble

@@ -77,6 +77,9 @@ X86Features detect() {
   const Cpuid more = cpuid(7, 1);
   constexpr unsigned kAvxVnni = 1u << 4, kBf16 = 1u << 5;
   features.avx_vnni = features.avx2 && all(more.a, kAvxVnni);
+#ifdef NIBBLE_AVXVNNI_AS_AVX512
+  features.avx_vnni |= features.vnni;
+#endif
   features.bf16 = features.vnni && all(more.a, kBf16);
   return features;
 }
@@ -98,6 +101,7 @@ constexpr IsaName kNames[] = {{Isa::kX86Avx512Bf16, "x86_avx512bf16"},
                               {Isa::kX86Avx512, "x86_avx512"},
                               {Isa::kX86AvxVnni, "x86_avxvnni"},
                               {Isa::kX86Avx2, "x86_avx2"},
+                              {Isa::kArmNeonI8mm, "arm_neoni8mm"},
                               {Isa::kArmNeonDot, "arm_neondot"},
                               {Isa::kArmNeon, "arm_neon"},
                               {Isa::kGeneric, "generic"}};
@@ -155,6 +159,8 @@ bool isa_supported(Isa isa) {
       return true;
     case Isa::kArmNeonDot:
       return arm_has_dot_product();
+    case Isa::kArmNeonI8mm:
+      return arm_has_dot_product() && arm_has_byte_matrices();
 #endif
     default:
       return false;

@@ -10,6 +10,7 @@ extern const KernelTable<MulMat> kMulMat_x86_avx512bf16;
 extern const KernelTable<MulMat> kMulMat_x86_avx512vnni;
 extern const KernelTable<MulMat> kMulMat_x86_avxvnni;
 extern const KernelTable<MulMat> kMulMat_x86_avx2;
+extern const KernelTable<MulMat> kMulMat_arm_neoni8mm;
 extern const KernelTable<MulMat> kMulMat_arm_neondot;
 extern const KernelTable<MulMat> kMulMat_arm_neon;
 extern const KernelTable<MulMat> kMulMat_generic;
@@ -20,8 +21,8 @@ constexpr const KernelTable<MulMat>* kMulMatTables[] = {
     &kMulMat_x86_avx512bf16, &kMulMat_x86_avx512vnni, &kMulMat_x86_avxvnni, &kMulMat_x86_avx2,
     &kMulMat_generic};
 #elif defined(__aarch64__) || defined(_M_ARM64)
-constexpr const KernelTable<MulMat>* kMulMatTables[] = {&kMulMat_arm_neondot, &kMulMat_arm_neon,
-                                                        &kMulMat_generic};
+constexpr const KernelTable<MulMat>* kMulMatTables[] = {&kMulMat_arm_neoni8mm, &kMulMat_arm_neondot,
+                                                        &kMulMat_arm_neon, &kMulMat_generic};
 #else
 constexpr const KernelTable<MulMat>* kMulMatTables[] = {&kMulMat_generic};
 #endif

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/inline.h"
 #include "kernels/dispatch.h"
 #include "kernels/mul_mat/mul_mat.h"
 #include "kernels/unpack/unpacks.h"
@@ -100,13 +101,42 @@ void set_zero(typename V::F32 (&sums)[V::kSlices][kActs]) {
   }
 }
 
+// Adds to dots the products of a group's codes, of kSlices x kWidth rows, with kActs rows of
+// activations that are n values apart.
+template <typename V, typename U, int kActs>
+NIBBLE_INLINE void add_products(const uint8_t* panel_codes, const int8_t* values, int64_t n,
+                                typename V::Int (&dots)[V::kSlices][kActs]) {
+  if constexpr (V::kMultipliesPairs && kActs % 2 == 0) {
+    V::template add_pairs<kPanelRows, U::kGroup>(panel_codes, values, n, dots);
+    return;
+  }
+  constexpr int kBatch = batch_of_fours<V, U>();
+  for (int from = 0; from < U::kGroup / 4; from += kBatch) {
+    typename V::Part parts[V::kSlices][kActs];
+    for (int s = 0; s < V::kSlices; ++s) {
+      for (int a = 0; a < kActs; ++a) parts[s][a] = V::begin(dots[s][a]);
+    }
+    for (int four = from; four < from + kBatch; ++four) {
+      for (int a = 0; a < kActs; ++a) {
+        const int8_t* value = values + a * n + 4 * four;
+        for (int s = 0; s < V::kSlices; ++s) {
+          const uint8_t* lanes = panel_codes + four * 4 * kPanelRows + s * 4 * V::kWidth;
+          parts[s][a] = V::template dot4<U::kSigned>(parts[s][a], lanes, value);
+        }
+      }
+    }
+    for (int s = 0; s < V::kSlices; ++s) {
+      for (int a = 0; a < kActs; ++a) dots[s][a] = V::finish(dots[s][a], parts[s][a]);
+    }
+  }
+}
+
 // kSlices x kWidth rows of the panel, from row `first`, times kActs activation rows from `at`.
 template <typename V, typename U, int kActs>
 void multiply_codes(const CodePanel& panel, int64_t first, const Activations& x, int64_t at,
                     typename V::F32 (&sums)[V::kSlices][kActs]) {
   constexpr int kParts = kActBlock / U::kGroup;
   constexpr int kGroupsOf16 = U::kGroup / kActGroup;
-  constexpr int kBatch = batch_of_fours<V, U>();
   const int64_t n = x.n;
   const int8_t* codes = x.codes + at * n;
   const float* act_scale = x.scale + at * (n / kActBlock);
@@ -128,24 +158,7 @@ void multiply_codes(const CodePanel& panel, int64_t first, const Activations& x,
         const typename V::Int start = V::set1_int(-kZeroOf<V, U> * total);
         for (int s = 0; s < V::kSlices; ++s) dots[s][a] = start;
       }
-      for (int from = 0; from < U::kGroup / 4; from += kBatch) {
-        typename V::Part parts[V::kSlices][kActs];
-        for (int s = 0; s < V::kSlices; ++s) {
-          for (int a = 0; a < kActs; ++a) parts[s][a] = V::begin(dots[s][a]);
-        }
-        for (int four = from; four < from + kBatch; ++four) {
-          for (int a = 0; a < kActs; ++a) {
-            const int8_t* value = codes + a * n + group * U::kGroup + 4 * four;
-            for (int s = 0; s < V::kSlices; ++s) {
-              const uint8_t* lanes = panel_codes + four * 4 * kPanelRows + s * 4 * V::kWidth;
-              parts[s][a] = V::template dot4<U::kSigned>(parts[s][a], lanes, value);
-            }
-          }
-        }
-        for (int s = 0; s < V::kSlices; ++s) {
-          for (int a = 0; a < kActs; ++a) dots[s][a] = V::finish(dots[s][a], parts[s][a]);
-        }
-      }
+      add_products<V, U, kActs>(panel_codes, codes + group * U::kGroup, n, dots);
       panel_codes += U::kGroup * kPanelRows;
       for (int s = 0; s < V::kSlices; ++s) {
         const int64_t row = group * kPanelRows + first + s * V::kWidth;
@@ -321,6 +334,14 @@ constexpr KernelRow<MulMat> kMulMatRows[] = {
 template <typename V>
 constexpr KernelTable<MulMat> mul_mat_table(Isa isa) {
   return {isa, kMulMatRows<V>, sizeof(kMulMatRows<V>) / sizeof(kMulMatRows<V>[0])};
+}
+
+// Without the floats, which come first.
+template <typename V>
+constexpr KernelTable<MulMat> mul_mat_table_of_blocks(Isa isa) {
+  constexpr size_t kFloats = 3;
+  const KernelTable<MulMat> all = mul_mat_table<V>(isa);
+  return {isa, all.rows + kFloats, all.count - kFloats};
 }
 
 }  // namespace

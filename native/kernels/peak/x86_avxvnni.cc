@@ -1,8 +1,7 @@
-#include <immintrin.h>
-
 #include "kernels/peak/isa_tables.h"
 #include "kernels/peak/loops.h"
 #include "kernels/peak/x86_loops.h"
+#include "kernels/simd/dot_x86_avxvnni.h"
 
 namespace nibble {
 namespace {
@@ -12,8 +11,7 @@ struct Bytes {
   static constexpr double kOperations = 2 * 32;
   static Sum zero(int i) { return _mm256_set1_epi32(i); }
   static Sum add(Sum sum, int i) {
-    return _mm256_dpbusd_avx_epi32(sum, _mm256_set1_epi32(0x01020304 + i % 2),
-                                   _mm256_set1_epi32(3));
+    return DotAvxVnni::dpbusd(sum, _mm256_set1_epi32(0x01020304 + i % 2), _mm256_set1_epi32(3));
   }
   static float reduce(Sum sum) { return FloatsAvx2::reduce(_mm256_cvtepi32_ps(sum)); }
 };

@@ -329,6 +329,7 @@ struct DotNeon : Neon {
   using Int = int32x4_t;
   static Int set1_int(int32_t x) { return vdupq_n_s32(x); }
   static F32 to_f32(Int v) { return vcvtq_f32_s32(v); }
+  static constexpr bool kMultipliesPairs = false;
   // Products are added to sums of 32 bits at once.
   using Part = Int;
   static constexpr int fours_at_once(int) { return 8; }
@@ -366,6 +367,51 @@ struct DotNeonDot : DotNeon {
     std::memcpy(&four, a, sizeof(four));
     return vdotq_s32(acc, vld1q_s8(reinterpret_cast<const int8_t*>(codes)),
                      vreinterpretq_s8_s32(vdupq_n_s32(four)));
+  }
+};
+#endif
+
+#ifdef __ARM_FEATURE_MATMUL_INT8
+// smmla makes four sums at once: of two rows of eight codes and two of eight activations.
+struct DotNeonI8mm : DotNeonDot {
+  static constexpr bool kMultipliesPairs = true;
+
+  // dots[s][a] += codes of slice s . values of row a, over kCount of them. Codes lie in fours of
+  // neighbouring values, one row after another: two fours make eights of two rows.
+  template <int kPanelRows, int kCount, int kActs>
+  static void add_pairs(const uint8_t* codes, const int8_t* values, int64_t n,
+                        Int (&dots)[kSlices][kActs]) {
+    Int tiles[kSlices][2][kActs / 2];  // rows 0 and 1, then 2 and 3: [row][activation row]
+    for (auto& slice : tiles) {
+      for (auto& rows : slice) {
+        for (Int& tile : rows) tile = vdupq_n_s32(0);
+      }
+    }
+    for (int k = 0; k < kCount; k += 8) {
+      int8x16_t pairs[kActs / 2];
+      for (int p = 0; p < kActs / 2; ++p) {
+        const int8_t* first = values + 2 * p * n + k;
+        pairs[p] = vcombine_s8(vld1_s8(first), vld1_s8(first + n));
+      }
+      for (int s = 0; s < kSlices; ++s) {
+        const uint8_t* four = codes + k * kPanelRows + s * 4 * kWidth;
+        const int32x4_t low = vreinterpretq_s32_u8(vld1q_u8(four));
+        const int32x4_t high = vreinterpretq_s32_u8(vld1q_u8(four + 4 * kPanelRows));
+        const int8x16_t rows[2] = {vreinterpretq_s8_s32(vzip1q_s32(low, high)),
+                                   vreinterpretq_s8_s32(vzip2q_s32(low, high))};
+        for (int p = 0; p < kActs / 2; ++p) {
+          for (int i = 0; i < 2; ++i)
+            tiles[s][i][p] = vmmlaq_s32(tiles[s][i][p], rows[i], pairs[p]);
+        }
+      }
+    }
+    for (int s = 0; s < kSlices; ++s) {
+      for (int p = 0; p < kActs / 2; ++p) {
+        const auto& [low, high] = tiles[s];
+        dots[s][2 * p] = vaddq_s32(dots[s][2 * p], vuzp1q_s32(low[p], high[p]));
+        dots[s][2 * p + 1] = vaddq_s32(dots[s][2 * p + 1], vuzp2q_s32(low[p], high[p]));
+      }
+    }
   }
 };
 #endif

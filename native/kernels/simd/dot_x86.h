@@ -352,6 +352,7 @@ struct DotAvx2 : Avx2, RowsAvx2 {
   using Int = __m256i;
   static Int set1_int(int32_t x) { return _mm256_set1_epi32(x); }
   static F32 to_f32(Int v) { return _mm256_cvtepi32_ps(v); }
+  static constexpr bool kMultipliesPairs = false;
   // Products are added in pairs, in 16 bits as long as they fit.
   using Part = __m256i;
   static constexpr int fours_at_once(int most) { return 32767 / (2 * 127 * most); }

@@ -37,6 +37,7 @@ struct DotAvx512Vnni : RowsAvx512 {
   using Int = __m512i;
   static Int set1_int(int32_t x) { return _mm512_set1_epi32(x); }
   static F32 to_f32(Int v) { return _mm512_cvtepi32_ps(v); }
+  static constexpr bool kMultipliesPairs = false;
   // Products are added to sums of 32 bits at once.
   using Part = Int;
   static constexpr int fours_at_once(int) { return 8; }

@@ -241,6 +241,7 @@ struct Generic {
   static F32 to_f32(Int v) {
     return each([&](int i) { return static_cast<float>(v.lane[i]); });
   }
+  static constexpr bool kMultipliesPairs = false;
   // Products are added to sums of 32 bits at once.
   using Part = Int;
   static constexpr int fours_at_once(int) { return 8; }
