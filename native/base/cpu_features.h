@@ -5,7 +5,8 @@ namespace nibble {
 
 // Whether it has the dot product of bytes (sdot, udot). False on other architectures.
 bool arm_has_dot_product();
-// Whether it has the product of matrices of bytes (smmla, ummla).
+// Whether it has the product of matrices of bytes (smmla, ummla). False on Windows, which is not
+// asked, and on other architectures.
 bool arm_has_byte_matrices();
 
 }  // namespace nibble
