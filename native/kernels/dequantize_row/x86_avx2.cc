@@ -1,6 +1,6 @@
 #include "kernels/dequantize_row/isa_tables.h"
 #include "kernels/dequantize_row/lanes.h"
-#include "kernels/simd/dot_x86.h"
+#include "kernels/simd/dot_x86_avx2.h"
 
 namespace nibble {
 

@@ -17,17 +17,29 @@ namespace {
 
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// Codes of a panel: [k / 4][row][4]; then scales [k / kGroup][row]; then mins, the same.
+// Bytes of a code in a panel: two where V multiplies codes as large as a type's in 16 bits.
+template <typename V, typename U>
+constexpr int kCodeBytes = V::multiplies_words(U::kMost) ? 2 : 1;
+
+// Codes of a panel: [k / 4][row][4], or [k / 2][row][2] of 16 bits; then scales [k / kGroup][row];
+// then mins, the same.
 struct CodePanel {
   uint8_t* codes;
   float* scale;
   float* min;
 
-  CodePanel(void* memory, int64_t n)
+  CodePanel(void* memory, int64_t n, int code_bytes)
       : codes(static_cast<uint8_t*>(memory)),
-        scale(reinterpret_cast<float*>(codes + kPanelRows * n)),
+        scale(reinterpret_cast<float*>(codes + kPanelRows * code_bytes * n)),
         min(scale + kPanelRows * (n / kActGroup)) {}
 };
+
+// Part `part` of kCodeBytes of a register of codes, as the panel has them.
+template <typename V, typename U>
+typename V::Bytes as_stored(typename V::Bytes codes, int part) {
+  if constexpr (kCodeBytes<V, U> == 2) return V::template words<U::kSigned>(codes, part);
+  return as_multiplied<V, U>(codes);
+}
 
 // Rows that are turned into columns together, 32 bytes of each at a time.
 constexpr int kTurnedRows = 8;
@@ -61,10 +73,11 @@ void fill_rows(const uint8_t* const (&weights)[kTurnedRows], int64_t n, int64_t 
       const auto* block = reinterpret_cast<const typename U::Block*>(weights[r]) + i;
       U::template unpack<V>(*block, codes[r], scale[r], min[r]);
     }
-    uint8_t* to = panel.codes + i * U::kValues * kPanelRows + 4 * first;
-    for (int j = 0; j < kRegistersOf<U>; ++j) {
+    uint8_t* to = panel.codes + i * U::kValues * kPanelRows * kCodeBytes<V, U> + 4 * first;
+    for (int j = 0; j < kRegistersOf<U> * kCodeBytes<V, U>; ++j) {
       typename V::Bytes turned[8];
-      for (int r = 0; r < 8; ++r) turned[r] = as_multiplied<V, U>(codes[r][j]);
+      for (int r = 0; r < 8; ++r)
+        turned[r] = as_stored<V, U>(codes[r][j / kCodeBytes<V, U>], j % kCodeBytes<V, U>);
       V::transpose8(turned);
       for (int four = 0; four < 8; ++four, to += 4 * kPanelRows) V::store_bytes(to, turned[four]);
     }
@@ -108,6 +121,10 @@ NIBBLE_INLINE void add_products(const uint8_t* panel_codes, const int8_t* values
                                 typename V::Int (&dots)[V::kSlices][kActs]) {
   if constexpr (V::kMultipliesPairs && kActs % 2 == 0) {
     V::template add_pairs<kPanelRows, U::kGroup>(panel_codes, values, n, dots);
+    return;
+  }
+  if constexpr (kCodeBytes<V, U> == 2) {
+    V::template add_words<kPanelRows, U::kGroup>(panel_codes, values, n, dots);
     return;
   }
   constexpr int kBatch = batch_of_fours<V, U>();
@@ -159,7 +176,7 @@ void multiply_codes(const CodePanel& panel, int64_t first, const Activations& x,
         for (int s = 0; s < V::kSlices; ++s) dots[s][a] = start;
       }
       add_products<V, U, kActs>(panel_codes, codes + group * U::kGroup, n, dots);
-      panel_codes += U::kGroup * kPanelRows;
+      panel_codes += U::kGroup * kPanelRows * kCodeBytes<V, U>;
       for (int s = 0; s < V::kSlices; ++s) {
         const int64_t row = group * kPanelRows + first + s * V::kWidth;
         const typename V::F32 scale = V::load(panel.scale + row);
@@ -250,11 +267,12 @@ template <typename V, typename U>
 void mul_mat_blocks(const void* weights, int64_t row_bytes, int64_t rows, const Activations& x,
                     float* out, int64_t out_stride, void* memory) {
   const auto* row = static_cast<const uint8_t*>(weights);
-  const CodePanel panel(memory, x.n);
+  const CodePanel panel(memory, x.n, kCodeBytes<V, U>);
   for (int64_t first = 0; first < rows; first += kPanelRows) {
     const int64_t count = least(rows - first, kPanelRows);
     fill_panel<V, U>(row + first * row_bytes, row_bytes, count, x.n, panel);
-    each_tile<V::kActs>(x.rows, CodeTile<V, U>{panel, x, out + first, out_stride, count});
+    each_tile<V::acts(U::kGroup, U::kMost)>(
+        x.rows, CodeTile<V, U>{panel, x, out + first, out_stride, count});
   }
 }
 

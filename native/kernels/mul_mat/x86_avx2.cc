@@ -1,6 +1,6 @@
 #include "kernels/mul_mat/isa_tables.h"
 #include "kernels/mul_mat/lanes.h"
-#include "kernels/simd/dot_x86.h"
+#include "kernels/simd/dot_x86_avx2.h"
 
 namespace nibble {
 

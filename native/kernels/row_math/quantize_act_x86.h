@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "kernels/row_math/row_math.h"
-#include "kernels/simd/dot_x86.h"
+#include "kernels/simd/rows_x86_avx2.h"
 
 // quantize_act in registers of 256 bits, eight blocks at a time: compilers make several times as
 // many instructions of the plain loops. Anonymous: see functions.h.

@@ -4,13 +4,14 @@
 #include <type_traits>
 
 #include "kernels/simd/arm_neon.h"
+#include "kernels/simd/sums.h"
 
 // Products of bytes on Arm, without and with the dot product instruction. Anonymous: see
 // x86_avx2.h.
 namespace nibble {
 namespace {
 
-struct DotNeon : Neon {
+struct DotNeon : Neon, SumsOf32Bits {
   static F32 fma(F32 a, F32 b, F32 c) { return vfmaq_f32(c, a, b); }
   static float reduce_add(F32 v) { return vaddvq_f32(v); }
 
@@ -311,30 +312,16 @@ struct DotNeon : Neon {
         {add_fours(acc.val[0], vreinterpretq_s8_u8(codes.val[0]), vreinterpretq_s8_u8(a.val[0])),
          add_fours(acc.val[1], vreinterpretq_s8_u8(codes.val[1]), vreinterpretq_s8_u8(a.val[1]))}};
   }
-  template <bool kSigned>
-  static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
-    return dot_bytes<kSigned>(acc, codes, load_bytes(reinterpret_cast<const uint8_t*>(a)));
-  }
-  template <bool kSigned>
-  static I8 dot_two(I8 acc, TwoBytes codes, TwoBytes a) {
-    return dot_bytes<kSigned>(dot_bytes<kSigned>(acc, codes.first, a.first), codes.second,
-                              a.second);
-  }
 
   // 8 sums of integers and 16 of floats leave 8 of the 32 registers.
   static constexpr int kSlices = 2;
-  static constexpr int kActs = 4;
+  static constexpr int acts(int, int) { return 4; }
+  using Int = int32x4_t;
+  using Part = Int;
   static constexpr int kFloatActs = 6;
   static constexpr bool kUnsignedOnly = false;
-  using Int = int32x4_t;
   static Int set1_int(int32_t x) { return vdupq_n_s32(x); }
   static F32 to_f32(Int v) { return vcvtq_f32_s32(v); }
-  static constexpr bool kMultipliesPairs = false;
-  // Products are added to sums of 32 bits at once.
-  using Part = Int;
-  static constexpr int fours_at_once(int) { return 8; }
-  static Part begin(Int acc) { return acc; }
-  static Int finish(Int, Part part) { return part; }
   template <bool kSigned>
   static Int dot4(Int acc, const uint8_t* codes, const int8_t* a) {
     int32_t four;
@@ -351,15 +338,6 @@ struct DotNeonDot : DotNeon {
     return {
         {vdotq_s32(acc.val[0], vreinterpretq_s8_u8(codes.val[0]), vreinterpretq_s8_u8(a.val[0])),
          vdotq_s32(acc.val[1], vreinterpretq_s8_u8(codes.val[1]), vreinterpretq_s8_u8(a.val[1]))}};
-  }
-  template <bool kSigned>
-  static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
-    return dot_bytes<kSigned>(acc, codes, load_bytes(reinterpret_cast<const uint8_t*>(a)));
-  }
-  template <bool kSigned>
-  static I8 dot_two(I8 acc, TwoBytes codes, TwoBytes a) {
-    return dot_bytes<kSigned>(dot_bytes<kSigned>(acc, codes.first, a.first), codes.second,
-                              a.second);
   }
   template <bool kSigned>
   static Int dot4(Int acc, const uint8_t* codes, const int8_t* a) {

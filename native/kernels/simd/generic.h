@@ -5,12 +5,13 @@
 
 #include "base/half.h"
 #include "formats/block32.h"
+#include "kernels/simd/sums.h"
 
 // The lanes of the RUNTIME families in plain C++. Anonymous: see x86_avx2.h.
 namespace nibble {
 namespace {
 
-struct Generic {
+struct Generic : SumsOf32Bits {
   static constexpr int kWidth = 8;
   struct F32 {
     float lane[kWidth];
@@ -92,7 +93,9 @@ struct Generic {
     return b;
   }
   static Bytes load_bytes(const uint8_t* p) {
-    return each_byte([&](int i) { return p[i]; });
+    Bytes b;
+    std::memcpy(b.lane, p, sizeof(b.lane));
+    return b;
   }
   static void store_bytes(uint8_t* p, Bytes b) { std::memcpy(p, b.lane, sizeof(b.lane)); }
   static Bytes mask(Bytes b, uint8_t bits) {
@@ -214,6 +217,7 @@ struct Generic {
   struct Int {
     int32_t lane[kWidth];
   };
+  using Part = Int;
   using I8 = Int;
   static I8 zero_i8() { return {}; }
   static F8 to_f8(I8 v) { return to_f32(v); }
@@ -222,15 +226,17 @@ struct Generic {
     return a;
   }
   template <bool kSigned>
-  static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
-    for (int i = 0; i < kWidth; ++i) acc.lane[i] += four<kSigned>(codes.lane + 4 * i, a + 4 * i);
+  static I8 dot_bytes(I8 acc, Bytes codes, Bytes a) {
+    const auto* values = reinterpret_cast<const int8_t*>(a.lane);
+    for (int i = 0; i < kWidth; ++i)
+      acc.lane[i] += four<kSigned>(codes.lane + 4 * i, values + 4 * i);
     return acc;
   }
 
   // Whether types that come in eights (UnpackAfterHalf) are multiplied so.
   static constexpr bool kTakesEights = false;
   static constexpr int kSlices = 1;
-  static constexpr int kActs = 1;
+  static constexpr int acts(int, int) { return 1; }
   static constexpr int kFloatActs = 1;
   static constexpr bool kUnsignedOnly = false;
   static Int set1_int(int32_t x) {
@@ -241,12 +247,6 @@ struct Generic {
   static F32 to_f32(Int v) {
     return each([&](int i) { return static_cast<float>(v.lane[i]); });
   }
-  static constexpr bool kMultipliesPairs = false;
-  // Products are added to sums of 32 bits at once.
-  using Part = Int;
-  static constexpr int fours_at_once(int) { return 8; }
-  static Part begin(Int acc) { return acc; }
-  static Int finish(Int, Part part) { return part; }
   template <bool kSigned>
   static Int dot4(Int acc, const uint8_t* codes, const int8_t* a) {
     for (int i = 0; i < kWidth; ++i) acc.lane[i] += four<kSigned>(codes + 4 * i, a);

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "kernels/simd/dot_x86.h"
+#include "kernels/simd/rows_x86_avx2.h"
 #include "kernels/simd/x86_avx512.h"
 
 // Bytes as RowsAvx2 has them, with what masks do better. Anonymous: see x86_avx2.h.

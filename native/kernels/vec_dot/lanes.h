@@ -47,19 +47,34 @@ struct ActivationPart {
   }
 };
 
+// Adds the products of 32 codes with 32 activations' codes to their sums of four.
+template <typename V, bool kSigned>
+NIBBLE_INLINE typename V::I8 dot32(typename V::I8 acc, typename V::Bytes codes, const int8_t* a) {
+  return V::template dot_bytes<kSigned>(acc, codes,
+                                        V::load_bytes(reinterpret_cast<const uint8_t*>(a)));
+}
+// Those of two times 32.
+template <typename V, bool kSigned>
+NIBBLE_INLINE typename V::I8 dot_two(typename V::I8 acc, typename V::TwoBytes codes,
+                                     typename V::TwoBytes a) {
+  if constexpr (V::kAddsTwo && !kSigned) return V::dot_two_unsigned(acc, codes, a);
+  const typename V::I8 first = V::template dot_bytes<kSigned>(acc, codes.first, a.first);
+  return V::template dot_bytes<kSigned>(first, codes.second, a.second);
+}
+
 // What integer sums start at: minus zero point * activations, the same for all rows.
 template <typename V, typename U>
 NIBBLE_INLINE typename V::I8 start_of(typename V::TwoBytes values) {
   const typename V::I8 none = V::zero_i8();
   if constexpr (kZeroOf<V, U> == 0) return none;
   const typename V::Bytes zero = V::all(kZeroOf<V, U>);
-  return V::minus_i8(none, V::template dot_two<false>(none, {zero, zero}, values));
+  return V::minus_i8(none, dot_two<V, false>(none, {zero, zero}, values));
 }
 template <typename V, typename U>
 NIBBLE_INLINE typename V::I8 start_of(const int8_t* values) {
   const typename V::I8 none = V::zero_i8();
   if constexpr (kZeroOf<V, U> == 0) return none;
-  return V::minus_i8(none, V::template dot32<false>(none, V::all(kZeroOf<V, U>), values));
+  return V::minus_i8(none, dot32<V, false>(none, V::all(kZeroOf<V, U>), values));
 }
 
 // Adds eight groups of 32 values of each row, two of each at a time: four lanes of a register for
@@ -85,7 +100,7 @@ NIBBLE_INLINE void add_eight(const uint8_t* weights, int64_t apart, const Activa
     const typename V::I8 start = start_of<V, U>(values);
     unrolled<kRows>([&](auto r) {
       const typename V::TwoBytes codes = U::template two<V, j>(blocks[r]);
-      sums->products[r] = V::fma8(V::to_f8(V::template dot_two<kSigned>(start, codes, values)),
+      sums->products[r] = V::fma8(V::to_f8(dot_two<V, kSigned>(start, codes, values)),
                                   V::template of_fours<j>(factors[r]), sums->products[r]);
     });
   });
@@ -108,8 +123,7 @@ NIBBLE_INLINE void add_super_block(const uint8_t* weights, int64_t apart, const 
     typename V::F8 sum = V::zero8();
     unrolled<4>([&](auto p) {
       const auto dots = [&](auto g) {
-        return V::template dot32<false>(start[g], U::template group<V, g>(block),
-                                        a.codes + kActBlock * g);
+        return dot32<V, false>(start[g], U::template group<V, g>(block), a.codes + kActBlock * g);
       };
       const typename V::I8 pair =
           V::template weigh<p>(dots(std::integral_constant<int, 2 * p>()),
@@ -147,7 +161,7 @@ NIBBLE_INLINE void add_block(const uint8_t* weights, int64_t apart, const Activa
     U::template unpack<V>(*block, codes, scales, mins);
     for (int j = 0; j < kRegistersOf<U>; ++j) {
       const typename V::I8 dots =
-          V::template dot32<kSigned>(start[j], as_multiplied<V, U>(codes[j]), a.codes + 32 * j);
+          dot32<V, kSigned>(start[j], as_multiplied<V, U>(codes[j]), a.codes + 32 * j);
       const typename V::F8 weight = kHasPairs ? V::pair8(scales + 2 * j) : V::set8(scales[j]);
       // Where a block has more than one register, the sums of two of them take turns: an addition
       // waits for the one before.

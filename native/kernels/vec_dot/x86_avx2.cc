@@ -1,4 +1,4 @@
-#include "kernels/simd/dot_x86.h"
+#include "kernels/simd/dot_x86_avx2.h"
 #include "kernels/vec_dot/isa_tables.h"
 #include "kernels/vec_dot/lanes.h"
 

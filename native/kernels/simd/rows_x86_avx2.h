@@ -4,7 +4,7 @@
 
 #include "kernels/simd/x86_avx2.h"
 
-// Products of bytes on x86. Anonymous: see x86_avx2.h.
+// Bytes that unpacking works on. Anonymous: see x86_avx2.h.
 namespace nibble {
 namespace {
 
@@ -310,68 +310,6 @@ struct RowsAvx2 {
     if (!kSigned) return;
     *a = _mm256_sign_epi8(*a, *codes);
     *codes = _mm256_abs_epi8(*codes);
-  }
-};
-
-// Panels: one weight row per lane.
-struct DotAvx2 : Avx2, RowsAvx2 {
-  static F32 fma(F32 a, F32 b, F32 c) { return _mm256_fmadd_ps(a, b, c); }
-  static float reduce_add(F32 v) { return sum8(v); }
-
-  // Sums of four. Two products of 128 * 127 (63 * 127 of unsigned codes) fit 16 bits.
-  template <bool kSigned>
-  static __m256i fours(Bytes codes, Bytes a) {
-    to_unsigned<kSigned>(&codes, &a);
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(codes, a), _mm256_set1_epi16(1));
-  }
-  template <bool kSigned>
-  static I8 dot_bytes(I8 acc, Bytes codes, Bytes a) {
-    return _mm256_add_epi32(acc, fours<kSigned>(codes, a));
-  }
-  template <bool kSigned>
-  static I8 dot32(I8 acc, Bytes codes, const int8_t* a) {
-    return dot_bytes<kSigned>(acc, codes, load_bytes(reinterpret_cast<const uint8_t*>(a)));
-  }
-  // Four products of 63 * 127 fit 16 bits too.
-  template <bool kSigned>
-  static I8 dot_two(I8 acc, TwoBytes codes, TwoBytes a) {
-    if constexpr (kSigned) {
-      return _mm256_add_epi32(acc, _mm256_add_epi32(fours<true>(codes.first, a.first),
-                                                    fours<true>(codes.second, a.second)));
-    }
-    const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(codes.first, a.first),
-                                           _mm256_maddubs_epi16(codes.second, a.second));
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-  }
-
-  // Registers of the panel's micro-kernel: 6 sums of integers, 6 of floats, codes, activations.
-  static constexpr int kSlices = 2;
-  static constexpr int kActs = 3;
-  static constexpr int kFloatActs = 6;
-  static constexpr bool kUnsignedOnly = false;
-  using Int = __m256i;
-  static Int set1_int(int32_t x) { return _mm256_set1_epi32(x); }
-  static F32 to_f32(Int v) { return _mm256_cvtepi32_ps(v); }
-  static constexpr bool kMultipliesPairs = false;
-  // Products are added in pairs, in 16 bits as long as they fit.
-  using Part = __m256i;
-  static constexpr int fours_at_once(int most) { return 32767 / (2 * 127 * most); }
-  static Part begin(Int) { return _mm256_setzero_si256(); }
-  static Int finish(Int acc, Part part) {
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(part, _mm256_set1_epi16(1)));
-  }
-  template <bool kSigned>
-  static Part dot4(Part acc, const uint8_t* codes, const int8_t* a) {
-    int32_t four;
-    std::memcpy(&four, a, sizeof(four));
-    Bytes lanes = load_bytes(codes);
-    Bytes values = _mm256_set1_epi32(four);
-    to_unsigned<kSigned>(&lanes, &values);
-    acc = _mm256_add_epi16(acc, _mm256_maddubs_epi16(lanes, values));
-#if defined(__GNUC__)
-    __asm__("" : "+x"(acc));  // or g++ makes all products first, and has no registers for them
-#endif
-    return acc;
   }
 };
 
