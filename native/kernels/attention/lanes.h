@@ -3,6 +3,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "base/prefetch.h"
 #include "formats/q8_0.h"
 #include "kernels/attention/attention.h"
 #include "kernels/row_math/functions.h"
@@ -21,6 +22,13 @@ void each_tile(int64_t rows, const Body& body, int64_t at = 0) {
   if constexpr (kMost > 1) each_tile<kMost - 1>(rows, body, at);
 }
 
+// Keys and values that few rows read come from memory, and a thread reads one stream of them at a
+// time: asking for so many bytes more of it gains 1.1 to 1.3 times where they are in no cache.
+constexpr int kAhead = 4096;
+// Whether loads are from the cache of keys and values itself, not from a block in floats.
+template <typename Load>
+constexpr bool kIsCache = !std::is_same_v<typename Load::Value, float>;
+
 // scores[r * kTokenBlock + token] of a tile of keys.
 template <typename V, int kSlices, int kRows, typename Load>
 void score_floats(const typename Load::Value* keys, int64_t n, const float* q, float* scores) {
@@ -30,6 +38,7 @@ void score_floats(const typename Load::Value* keys, int64_t n, const float* q, f
       for (auto& lanes : slice) lanes = V::set1(0.0f);
     }
     for (int64_t k = 0; k < n; ++k) {
+      if (kIsCache<Load> && first == 0) prefetch(keys + k * kKeyTile + kAhead / 2);
       typename V::F32 key[kSlices];
       for (int s = 0; s < kSlices; ++s)
         key[s] = Load::lanes(keys + k * kKeyTile + first + s * V::kWidth);
@@ -72,6 +81,10 @@ void score_codes(const uint8_t* keys, const Activations& x, int64_t at, float* s
         for (int s = 0; s < kSlices; ++s) dots[s][r] = start;
       }
       for (int four = 0; four < kActBlock / 4; ++four, codes += 4 * kKeyTile) {
+        if (first == 0) {
+          prefetch(codes + kAhead);
+          prefetch(codes + kAhead + 64);
+        }
         for (int r = 0; r < kRows; ++r) {
           const int8_t* value = q + r * n + b * kActBlock + 4 * four;
           for (int s = 0; s < kSlices; ++s) {
@@ -109,6 +122,7 @@ void add_values(const typename Load::Value* values, int64_t n, int64_t count, co
         acc[s][r] = V::mul(V::load(sums + r * stride + first + s * V::kWidth), f);
     }
     for (int64_t t = 0; t < count; ++t) {
+      if (kIsCache<Load>) prefetch(values + t * n + first + kAhead / 2);
       typename V::F32 value[kSlices];
       for (int s = 0; s < kSlices; ++s)
         value[s] = Load::lanes(values + t * n + first + s * V::kWidth);
@@ -297,6 +311,7 @@ void to_floats(const uint16_t* halves, int64_t count, float* out) {
 template <typename V>
 void to_floats(const BlockQ8_0* blocks, int64_t count, float* out) {
   for (int64_t i = 0; i < count / kActBlock; ++i, out += kActBlock) {
+    prefetch(reinterpret_cast<const uint8_t*>(blocks + i) + kAhead);
     const typename V::F32 d = V::set1(V::half(blocks[i].d));
     for (int j = 0; j < kActBlock; j += V::kWidth)
       V::store(out + j, V::mul(d, V::from_i8(blocks[i].qs + j)));
