@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -32,7 +33,8 @@ class Context {
     backend_->log_sum_exp(logits, count, model_->config.vocabulary, out);
   }
 
-  void clear() { past_ = 0; }
+  // Forgets all tokens behind the first `tokens`.
+  void truncate(int64_t tokens) { past_ = std::clamp<int64_t>(tokens, 0, past_); }
   int64_t past() const { return past_; }
   int64_t kept() const { return kept_; }
   const Model& model() const { return *model_; }

@@ -181,9 +181,9 @@ Napi::Object to_js_context(Napi::Env env, ContextRef state) {
                return PromiseWorker::start(new LogProbabilityWorker(
                    info.Env(), ref, integer_arg(info[0]), tokens_arg(info[1])));
              });
-  add_method(object, "clear", holder,
+  add_method(object, "truncate", holder,
              [](const Napi::CallbackInfo& info, const ContextRef& ref) -> Napi::Value {
-               ref->context.clear();
+               ref->context.truncate(integer_arg(info[0]));
                return info.Env().Undefined();
              });
   add_method(object, "collectImportance", holder,

@@ -245,7 +245,8 @@ export interface NativeContext {
   logits(first: number, count: number): NativeJob<Float32Array>;
   /** ln of the probability of targets[i] after kept token first + i. */
   logProbabilities(first: number, targets: Int32Array): NativeJob<Float64Array>;
-  clear(): void;
+  /** Forgets all tokens behind the first `tokens`. */
+  truncate(tokens: number): void;
   /** From now on the inputs of the layers' matrices are summed up. */
   collectImportance(): void;
   importance(): NativeImportance[];

@@ -130,12 +130,14 @@ class Conversation {
     return tokens;
   }
 
-  /** What is left to read of `tokens`: all but what the context has read already, if they begin with that. */
+  /** What is left to read of `tokens`: all behind what they have in common with what the context has read. */
   async #rewind(tokens: readonly number[]): Promise<readonly number[]> {
     const read = this.#tokens.slice(0, this.context.length());
     this.#tokens = [...tokens];
-    const goesOn = read.length < tokens.length && read.every((token, i) => token === tokens[i]);
-    if (!goesOn) await this.context.clear();
-    return goesOn ? tokens.slice(read.length) : tokens;
+    let common = 0;
+    // The last one is read in any case: the first token of the answer comes behind it.
+    while (common < tokens.length - 1 && read[common] === tokens[common]) common += 1;
+    await this.context.truncate(common);
+    return tokens.slice(common);
   }
 }

@@ -146,7 +146,10 @@ function sequenceContext(sequence: LlamaContextSequence): EngineContext {
         yieldEogToken: pastEnd,
       }),
     length: () => sequence.nextTokenIndex,
-    clear: () => sequence.clearHistory(),
+    truncate: (start) =>
+      start === 0
+        ? sequence.clearHistory()
+        : sequence.eraseContextTokenRanges([{ start, end: sequence.nextTokenIndex }]),
   };
 }
 

@@ -112,9 +112,9 @@ class Sequence implements EngineContext {
     return this.#past;
   }
 
-  clear(): Promise<void> {
-    this.#context.clear();
-    this.#past = 0;
+  truncate(length: number): Promise<void> {
+    this.#context.truncate(length);
+    this.#past = Math.min(this.#past, length);
     return Promise.resolve();
   }
 

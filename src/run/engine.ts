@@ -71,8 +71,8 @@ export interface EngineContext {
   ) => AsyncIterable<number>;
   /** Tokens that it has read. */
   readonly length: () => number;
-  /** Forgets all tokens. */
-  readonly clear: () => Promise<void>;
+  /** Forgets all tokens behind the first `length`. */
+  readonly truncate: (length: number) => Promise<void>;
   /** What only an engine of our own can tell. */
   readonly inside?: EngineInside | undefined;
 }

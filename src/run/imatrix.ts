@@ -27,7 +27,7 @@ export async function imatrix(path: string, options: ImportanceOptions): Promise
     let done = 0;
     for (const window of windows) {
       onProgress?.({ phase: "imatrix", done, total, unit: "tokens" });
-      await context.clear();
+      await context.truncate(0);
       await abortable(context.evaluate(window), signal);
       done += contextLength;
     }

@@ -30,7 +30,7 @@ export function firstScored(window: readonly number[]): number {
 export function plainScorer(context: EngineContext): Scorer {
   return {
     async score(window) {
-      await context.clear();
+      await context.truncate(0);
       const logs = await context.logProbabilities(window, firstScored(window));
       if (logs.some(Number.isNaN)) throw badLogits("model", NaN);
       return logs;
@@ -55,7 +55,7 @@ async function visitLogits(
   window: readonly number[],
   visit: (logits: Float32Array, target: number) => Promise<number>,
 ): Promise<readonly number[]> {
-  await context.clear();
+  await context.truncate(0);
   const first = firstScored(window);
   const results: number[] = [];
   let position = first;
@@ -90,8 +90,8 @@ export async function referenceModelScorer(
       async score(window) {
         const first = firstScored(window);
         const read = window.slice(0, -1);
-        await context.clear();
-        await other.clear();
+        await context.truncate(0);
+        await other.truncate(0);
         const references = otherInside.logits(read, first)[Symbol.asyncIterator]();
         const logs: number[] = [];
         for await (const logits of inside.logits(read, first)) {

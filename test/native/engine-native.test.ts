@@ -59,7 +59,7 @@ describe("the engine", () => {
       const rows: Float32Array[] = [];
       for await (const row of context.inside?.logits(tokens, first) ?? []) rows.push(row.slice());
       expect(difference(rows, logits.slice(first)).largest).toBeLessThan(2e-3);
-      await context.clear();
+      await context.truncate(0);
     }
     await model.dispose();
   });
@@ -69,7 +69,7 @@ describe("the engine", () => {
     const context = await model.createContext(tokens.length);
     const whole = await context.logProbabilities(tokens, 30);
     expect(whole).toHaveLength(tokens.length - 31);
-    await context.clear();
+    await context.truncate(0);
     await context.evaluate(tokens.slice(0, 20));
     const rest = await context.logProbabilities(tokens.slice(20), 10);
     rest.forEach((value, i) => expect(value).toBeCloseTo(whole[i] ?? NaN, 3));
@@ -197,11 +197,11 @@ describe("importance", () => {
     const some = Int32Array.from(tokens);
     const before = await logitsOf(context, some);
     expect(context.importance()).toEqual([]);
-    context.clear();
+    context.truncate(0);
     context.collectImportance();
     expect(difference([await logitsOf(context, some)], [before]).largest).toBeLessThan(2e-3);
     const once = context.importance();
-    context.clear();
+    context.truncate(0);
     await context.evaluate(some, 0, false).promise;
     context.importance().forEach((row, i) => {
       expect(row.rows).toEqual(Float64Array.of(2 * tokens.length));
@@ -254,7 +254,7 @@ describe("stopping", () => {
     const logits = await job.promise;
     const again = (await nativeLogits(largePath, [...some])).slice(-1);
     expect(difference([logits], again).rms).toBeLessThan(2.5e-2);
-    expect(() => context.clear()).toThrow(/dispose/);
+    expect(() => context.truncate(0)).toThrow(/dispose/);
     expect(() => model.createContext({ capacity: 1, threads: 1, cache: "F16" })).toThrow(/dispose/);
     context.dispose();
   });
@@ -287,7 +287,7 @@ const workerCode = `
   model.createContext(options).promise.then(async (context) => {
     parentPort.postMessage("ready");
     for (let round = 0; round < rounds; round += 1) {
-      context.clear();
+      context.truncate(0);
       const logits = await context.evaluate(tokens, tokens.length - 1, true).promise;
       parentPort.postMessage(logits);
     }

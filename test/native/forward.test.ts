@@ -330,11 +330,23 @@ describe("a context", () => {
   it("starts anew when it is cleared", async () => {
     const kept = await context();
     const first = await contextLogits(kept, vocabulary, [...tokens]);
-    kept.clear();
+    kept.truncate(0);
     expect(bitsOf(await contextLogits(kept, vocabulary, [...tokens]))).toBe(bitsOf(first));
-    kept.clear();
+    kept.truncate(0);
     const other = await contextLogits(kept, vocabulary, [...tokens].slice(7, 90));
     const fresh = await nativeLogits(path, [...tokens].slice(7, 90));
     expect(bitsOf(other)).toBe(bitsOf(fresh));
+  });
+
+  it("goes on behind what it keeps as if the rest had never been", async () => {
+    const [kept, fresh] = [await context(), await context()];
+    const rest = [...tokens].slice(50, 90);
+    await kept.evaluate(Int32Array.from([...tokens.slice(0, 50), ...tokens.slice(3, 30)]), 0, false)
+      .promise;
+    kept.truncate(1000);
+    kept.truncate(50);
+    await fresh.evaluate(Int32Array.from(tokens.slice(0, 50)), 0, false).promise;
+    const expected = await contextLogits(fresh, vocabulary, rest);
+    expect(bitsOf(await contextLogits(kept, vocabulary, rest))).toBe(bitsOf(expected));
   });
 });
