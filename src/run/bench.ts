@@ -2,8 +2,14 @@ import { createHash } from "node:crypto";
 import { argumentError } from "../errors.js";
 import { machine } from "../native/load.js";
 import type { ModelInfo, TensorInfo } from "../sources/model-info.js";
-import { engineNames, type EngineContext, type EngineName, type RunOptions } from "./engine.js";
-import { benchWork, leastSeconds } from "./bench-limit.js";
+import {
+  engineNames,
+  type CacheType,
+  type EngineContext,
+  type EngineName,
+  type RunOptions,
+} from "./engine.js";
+import { attentionWork, leastSeconds, weightWork } from "./bench-limit.js";
 import { machineLimits, type MachineLimits } from "./machine-limits.js";
 import { modelDescription } from "./model-description.js";
 import { abortable, openModel, type RunningModel } from "./with-model.js";
@@ -40,7 +46,10 @@ export interface BenchResult extends BenchTest {
    * once for every batch, which is counted here as one.
    */
   readonly bytesPerSecond: number;
-  /** What the machine allows at most, by the weights that are read and the products with them; attention not counted. */
+  /**
+   * What the machine allows at most, by the weights and the keys and values that are read and the products with them. Of
+   * models whose layers see a window of tokens, by the weights alone.
+   */
   readonly limitTokensPerSecond: number;
   /** Of a prompt: the median of the seconds until the first token behind it was there. */
   readonly firstTokenSeconds?: number;
@@ -141,7 +150,7 @@ async function runTests(
   tests: readonly BenchTest[],
   repetitions: number,
   limits: MachineLimits,
-  { signal, onProgress }: Pick<RunOptions, "signal" | "onProgress">,
+  { signal, onProgress, cache = "F16" }: Pick<RunOptions, "signal" | "onProgress" | "cache">,
 ): Promise<readonly BenchResult[]> {
   // A token for the first that is written, and one for the logits that are hashed.
   const length = Math.max(...tests.map(({ tokens, depth = 0 }) => tokens + depth)) + 2;
@@ -168,8 +177,8 @@ async function runTests(
       }
     }
     for (const [lane, its] of runs) {
-      const hash = await abortable(hashLogits(lane), signal);
-      results.push(summarize(lane.running, test, name, its, limits, hash));
+      const logitsHash = await abortable(hashLogits(lane), signal);
+      results.push(summarize(lane.running, test, name, its, { limits, cache, logitsHash }));
     }
   }
   onProgress?.({ phase: "bench", done, total, unit: "tests" });
@@ -224,13 +233,18 @@ function embedding({ tensors }: ModelInfo): TensorInfo | undefined {
   return tensors.find(({ name }) => name === "token_embd.weight");
 }
 
+interface Measured {
+  readonly limits: MachineLimits;
+  readonly cache: CacheType;
+  readonly logitsHash: string | undefined;
+}
+
 function summarize(
   { info, engine }: RunningModel,
   test: BenchTest,
   name: string,
   runs: readonly Run[],
-  limits: MachineLimits,
-  logitsHash: string | undefined,
+  { limits, cache, logitsHash }: Measured,
 ): BenchResult {
   const seconds = runs.map((run) => run.seconds);
   const rates = seconds.map((each) => test.tokens / each);
@@ -238,9 +252,10 @@ function summarize(
   const squares = rates.map((rate) => (rate - mean) ** 2);
   const deviation =
     rates.length > 1 ? Math.sqrt(average(squares) * (rates.length / (rates.length - 1))) : 0;
-  const work = benchWork(info, test);
+  const work = weightWork(info, test);
   const bytesPerSecond = average(seconds.map((each) => work.bytes / each));
-  const limitTokensPerSecond = test.tokens / leastSeconds(work, limits);
+  const all = [work, attentionWork(info, test, cache)];
+  const limitTokensPerSecond = test.tokens / leastSeconds(all, limits);
   const first = runs.flatMap(({ firstTokenSeconds: its }) => (its === undefined ? [] : [its]));
   return {
     ...{ engine, ...test, name, seconds, tokensPerSecond: mean, deviation, bytesPerSecond },
