@@ -1,9 +1,9 @@
 // Writes a GGUF of random weights, to measure with and without downloads:
-//   node scripts/make-random-model.mjs OUTPUT --shape tinyllama-1.1b | qwen2-0.5b [--type F32|F16]
+//   node scripts/make-random-model.mjs OUTPUT --shape tinyllama-1.1b | qwen2-0.5b [--layers N] [--type F32|F16]
 //   node scripts/make-random-model.mjs OUTPUT [--rows N] [--columns N] [--layers N] [--type F32|F16]
-// A shape is a whole model that every engine loads; without one the file is an embedding (by default of 152064 x 8192)
-// and as many square matrices as layers. Weights are a repeated megabyte of normal values, so that writing takes as long
-// as the disk does. Needs `npm run build`.
+// A shape is a whole model that every engine loads, of N layers where that is given; without one the file is an embedding
+// (by default of 152064 x 8192) and as many square matrices as layers. Weights are a repeated megabyte of normal values,
+// so that writing takes as long as the disk does. Needs `npm run build`.
 import { closeSync, openSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { bytesOf } from "../dist/formats.js";
@@ -16,7 +16,7 @@ const { values: options, positionals } = parseArgs({
     shape: { type: "string" },
     rows: { type: "string", default: "152064" },
     columns: { type: "string", default: "8192" },
-    layers: { type: "string", default: "0" },
+    layers: { type: "string" },
     type: { type: "string", default: "F16" },
   },
 });
@@ -38,7 +38,8 @@ const shapes = {
 };
 
 const [output] = positionals;
-const shape = shapes[options.shape];
+const known = shapes[options.shape];
+const shape = known && { ...known, layers: Number(options.layers ?? known.layers) };
 if (
   output === undefined ||
   !["F32", "F16"].includes(options.type) ||
@@ -156,7 +157,7 @@ function wholeModel({ architecture, width, layers, heads, kvHeads, ffn, vocabula
 }
 
 function matrices() {
-  const [rows, columns, layers] = [options.rows, options.columns, options.layers].map(Number);
+  const [rows, columns, layers] = [options.rows, options.columns, options.layers ?? 0].map(Number);
   const tensors = [
     ["token_embd.weight", columns, rows],
     ...Array.from({ length: layers }, (_, i) => [`blk.${i}.ffn_up.weight`, columns, columns]),
