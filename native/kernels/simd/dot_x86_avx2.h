@@ -69,8 +69,8 @@ struct DotAvx2 : PanelsAvx2 {
     return acc;
   }
 
-  // Codes of which not even four products fit 16 bits are multiplied as words of 16 bits instead:
-  // that takes two multiplications and two additions for 32 of them, and no sign to move.
+  // Codes of which no more than two products fit 16 bits are multiplied as words instead: 32 of
+  // them take two operations of the multipliers, where bytes take three (the sign goes there too).
   static constexpr bool multiplies_words(int most) { return fours_at_once(most) < 2; }
   // Codes 0 .. 15, or 16 .. 31.
   template <bool kSigned>
