@@ -24,25 +24,18 @@ const checks = [
   ],
   ["asan", native("asan")],
   // Only what has threads; the others would take minutes to show nothing.
-  ["tsan", native("tsan", [{ tests: "base|backends" }])],
-  // Two processors: one with the baseline alone, one with everything that the emulator has. The second runs the
-  // baseline's kernels too, so that the longest test, which takes minutes, need not run twice.
-  [
-    "arm64",
-    native("arm64", [
-      { env: { QEMU_CPU: "cortex-a72" }, tests: "base|encodings|attention|row|mul_mat|vec_dot" },
-      { env: { QEMU_CPU: "max" } },
-    ]),
-  ],
+  ["tsan", native("tsan", [{}], "base|backends")],
+  // Two processors: one with the baseline alone, one with everything that the emulator has.
+  ["arm64", native("arm64", [{ QEMU_CPU: "cortex-a72" }, { QEMU_CPU: "max" }])],
 ];
 
-/** Configures and builds a preset; then every run is of the native tests that `tests` matches, in its environment. */
-function native(preset, runs = [{}]) {
+/** Configures, builds and runs the native tests of a preset that `tests` matches, once per environment. */
+function native(preset, environments = [{}], tests = ".") {
   const folder = `build-${preset}`;
   return [
     ["cmake", "--preset", preset],
     ["cmake", "--build", folder, "--parallel", "2"],
-    ...runs.map(({ env = {}, tests = "." }) => [
+    ...environments.map((env) => [
       ...[env, "ctest", "--test-dir", folder, "--output-on-failure", "--parallel", "2"],
       ...["--tests-regex", tests],
     ]),
