@@ -181,7 +181,13 @@ async function runTests(
     }
     for (const [lane, its] of runs) {
       const logitsHash = await abortable(hashLogits(lane), signal);
-      results.push(summarize(lane.running, test, name, its, { limits, cache, logitsHash }));
+      // llama.cpp keeps keys and values as F16, whatever is asked for.
+      const measured = {
+        limits,
+        cache: lane.running.engine === "native" ? cache : "F16",
+        logitsHash,
+      } as const;
+      results.push(summarize(lane.running, test, name, its, measured));
     }
   }
   onProgress?.({ phase: "bench", done, total, unit: "tests" });
